@@ -1,0 +1,1 @@
+"""The kinds users write: their spec and status, their conditions and reasons. No I/O happens here."""

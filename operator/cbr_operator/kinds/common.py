@@ -1,0 +1,82 @@
+"""What every kind shares: how its models are spelt in JSON, times, conditions, metadata."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+GROUP = "cbr-operator.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+# Words that the Kubernetes API conventions keep in capitals inside a name.
+_INITIALISMS = {"id": "ID", "url": "URL", "uid": "UID"}
+
+
+def json_name(field: str) -> str:
+    """The name of a Python field in JSON: ``project_id`` is ``projectID``.
+
+    Source: Kubernetes API conventions, "Naming conventions".
+    """
+    first, *rest = field.split("_")
+    return first + "".join(_INITIALISMS.get(word, word.capitalize()) for word in rest)
+
+
+class Model(BaseModel):
+    """A frozen piece of a Kubernetes object; keys it does not know are ignored, as a newer CRD may have them."""
+
+    model_config = ConfigDict(
+        alias_generator=json_name, populate_by_name=True, frozen=True, extra="ignore", use_attribute_docstrings=True
+    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form, without what is not set."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def format_time(value: datetime) -> str:
+    """A moment as Kubernetes writes it (metav1.Time): UTC, whole seconds."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def format_micro_time(value: datetime) -> str:
+    """A moment with microseconds (metav1.MicroTime), for what is compared and not only shown."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(format_time, when_used="json")]
+MicroTime = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(format_micro_time, when_used="json")]
+
+
+class Condition(Model):
+    """One condition, as metav1.Condition has it."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+    last_transition_time: Time
+    observed_generation: int = 0
+
+
+class Metadata(Model):
+    """The part of an object's metadata that decisions rest on."""
+
+    name: str
+    namespace: str = ""
+    uid: str
+    resource_version: str
+    generation: int = 1
+    creation_timestamp: Time
+    deletion_timestamp: Time | None = None
+    labels: dict[str, str] = Field(default_factory=dict)
+    annotations: dict[str, str] = Field(default_factory=dict)
+
+
+def comparable_id(value: str) -> str:
+    """An id in the form in which ids are compared: without dashes, in lower case."""
+    return value.replace("-", "").lower()

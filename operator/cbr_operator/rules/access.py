@@ -1,0 +1,106 @@
+"""Which endpoints may be called: allow-list patterns, compared parsed; and the endpoint a region implies."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Regions of the vendor's siblings, whose endpoints do not follow the vendor's own form
+# (reference: docs.otc.t-systems.com "Regions and Endpoints"; the European site's region and its `.eu` domain).
+_SIBLING_ENDPOINTS = {
+    "eu-de": "https://cbr.eu-de.otc.t-systems.com",
+    "eu-nl": "https://cbr.eu-nl.otc.t-systems.com",
+    "eu-west-101": "https://cbr.eu-west-101.myhuaweicloud.eu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointPattern:
+    """One entry of the allow-list: ``*`` stands for one label of the host, or for any port."""
+
+    scheme: str
+    labels: tuple[str, ...]
+    port: str
+
+    def __str__(self) -> str:
+        """The pattern as a person writes it."""
+        return f"{self.scheme}://{'.'.join(self.labels)}" + (f":{self.port}" if self.port != "" else "")
+
+
+def parse_pattern(text: str) -> EndpointPattern:
+    """Read a pattern such as ``https://cbr.*.myhuaweicloud.com`` or ``http://127.0.0.1:*``.
+
+    Raises:
+        ValueError: it is not of the form scheme://host[:port].
+    """
+    match = re.fullmatch(r"(https?)://([A-Za-z0-9.*_-]+|\[[0-9A-Fa-f:.]+\])(?::(\*|[0-9]{1,5}))?/?", text)
+    if match is None:
+        raise ValueError(
+            f"{text!r} is not of the form https://host or https://host:port, with * for one label or any port"
+        )
+    scheme, host, port = match.groups()
+    return EndpointPattern(scheme=scheme, labels=_labels(host), port=port or "")
+
+
+def _labels(host: str) -> tuple[str, ...]:
+    return tuple(host.strip("[]").rstrip(".").lower().split("."))
+
+
+def problem_with(url: str) -> str:
+    """What keeps this URL from being an endpoint at all, or an empty string."""
+    parts, port = _split(url)
+    if parts is None or port is None:
+        return "it is not a URL"
+    if parts.scheme not in _DEFAULT_PORTS:
+        return "its scheme is neither https nor http"
+    if not parts.hostname:
+        return "it has no host"
+    if "@" in parts.netloc:
+        return "it holds user information"
+    if "?" in url or "#" in url:
+        return "it has a query or a fragment"
+    if re.search(r"[\s\\\x00-\x1f\x7f]", url):
+        return "it holds white space, a backslash or a control character"
+    return ""
+
+
+def is_allowed(url: str, patterns: tuple[EndpointPattern, ...]) -> bool:
+    """Whether a pattern of the allow-list matches the scheme, host and port of this URL."""
+    parts, port = _split(url)
+    if problem_with(url) or parts is None:
+        return False
+    labels = _labels(parts.hostname or "")
+    return any(_matches(pattern, parts.scheme, labels, port) for pattern in patterns)
+
+
+def _matches(pattern: EndpointPattern, scheme: str, labels: tuple[str, ...], port: int | None) -> bool:
+    wanted = pattern.port or str(_DEFAULT_PORTS[pattern.scheme])
+    return (
+        scheme == pattern.scheme
+        and wanted in ("*", str(port))
+        and len(labels) == len(pattern.labels)
+        and all(mine in ("*", theirs) for mine, theirs in zip(pattern.labels, labels, strict=True))
+    )
+
+
+def _split(url: str) -> tuple[SplitResult | None, int | None]:
+    """The parts of a URL and its port, the scheme's own where none is written; None where it does not parse."""
+    try:
+        parts = urlsplit(url)
+        return parts, parts.port if parts.port is not None else _DEFAULT_PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return None, None
+
+
+def comparable_endpoint(url: str) -> str:
+    """The form in which endpoints are compared: lower case, no default port, no last slash."""
+    parts, port = _split(url)
+    if parts is None or not parts.hostname:
+        return url
+    return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
+
+
+def endpoint_of_region(region: str) -> str:
+    """The CBR endpoint that a region implies when none is written."""
+    return _SIBLING_ENDPOINTS.get(region, f"https://cbr.{region}.myhuaweicloud.com")

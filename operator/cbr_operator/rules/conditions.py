@@ -1,0 +1,104 @@
+"""The only builder of conditions: three statements in, the five conditions out (design, section 1)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cbr_operator.kinds.common import Condition
+from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import Replication, Status
+
+TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
+_PAUSED = frozenset({Reason.SUSPENDED, Reason.RESTORED})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one condition says."""
+
+    status: str
+    reason: Reason
+    message: str
+
+
+ACCEPTED = Statement(TRUE, Reason.VALID, "The resource is complete and allowed.")
+
+
+def with_conditions(
+    replication: Replication,
+    status: Status,
+    *,
+    now: datetime,
+    accepted: Statement = ACCEPTED,
+    submitted: Statement | None = None,
+    succeeded: Statement | None = None,
+) -> Status:
+    """``status`` with the conditions that follow from what is said of the three of our own.
+
+    What is left out carries the statement before it: a resource that is not accepted is not submitted for the
+    same reason, and one that is not submitted has not succeeded for the same reason. completionTime is set when
+    Succeeded becomes final, and a status write always speaks for the generation that was read.
+    """
+    submitted = submitted or _carried(accepted)
+    succeeded = succeeded or submitted
+    said = {
+        ConditionType.ACCEPTED: accepted,
+        ConditionType.SUBMITTED: submitted,
+        ConditionType.SUCCEEDED: succeeded,
+        **_for_kstatus(accepted, succeeded),
+    }
+    generation = replication.metadata.generation
+    conditions = tuple(_condition(status, type_, one, generation, now) for type_, one in said.items())
+    final = succeeded.status != UNKNOWN
+    return status.model_copy(
+        update={
+            "conditions": conditions,
+            "observed_generation": generation,
+            "completion_time": (status.completion_time or now) if final else None,
+        }
+    )
+
+
+def _carried(accepted: Statement) -> Statement:
+    """What a resource that is not accepted says of its submission: held, unless the spec can never be right."""
+    final = accepted.reason is Reason.INVALID_SPEC
+    return Statement(FALSE if final else UNKNOWN, accepted.reason, accepted.message)
+
+
+def observed(replication: Replication) -> Status:
+    """The status as it is, speaking for the present generation: ``kubectl wait`` and kstatus compare the two."""
+    generation = replication.metadata.generation
+    conditions = tuple(
+        each.model_copy(update={"observed_generation": generation}) for each in replication.status.conditions
+    )
+    return replication.status.model_copy(update={"conditions": conditions, "observed_generation": generation})
+
+
+def _for_kstatus(accepted: Statement, succeeded: Statement) -> dict[ConditionType, Statement]:
+    """Stalled or Reconciling, never both, absent rather than False.
+
+    Source: kubernetes-sigs/cli-utils, pkg/kstatus, "abnormal-true" conditions.
+    """
+    if succeeded.status == TRUE or (succeeded.status == UNKNOWN and succeeded.reason in _PAUSED):
+        return {}
+    stalled = FALSE in (succeeded.status, accepted.status)
+    type_ = ConditionType.STALLED if stalled else ConditionType.RECONCILING
+    return {type_: Statement(TRUE, succeeded.reason, succeeded.message)}
+
+
+def _condition(status: Status, type_: ConditionType, said: Statement, generation: int, now: datetime) -> Condition:
+    before = status.condition(type_)
+    moved = before is None or before.status != said.status
+    return Condition(
+        type=type_,
+        status=said.status,
+        reason=said.reason,
+        message=said.message,
+        last_transition_time=now if before is None or moved else before.last_transition_time,
+        observed_generation=generation,
+    )
+
+
+def is_final(status: Status) -> bool:
+    """Whether Succeeded is True or False: then nothing about the object ever changes again."""
+    succeeded = status.condition(ConditionType.SUCCEEDED)
+    return succeeded is not None and succeeded.status != UNKNOWN

@@ -1,0 +1,74 @@
+"""Refusals that concern everybody with the same credential at the same endpoint: 401 and 429 (protocol, section 3).
+
+They are read from the status of the objects that met them, so they survive a restart and end with their objects.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import Outcome, Replication
+from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.lanes import target_of
+
+_UNTOLD = "The cloud refused an earlier call with the same credential; it goes on by itself once that is over."
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the cloud refused to one object, and until when that holds for all behind it."""
+
+    key: str
+    """Credential owner and endpoint."""
+    reason: Reason
+    message: str
+    until: datetime | None
+    """429: when to try again. None for 401, which a new version of the Secret ends."""
+    credential_version: str
+
+
+def owner_of(replication: Replication) -> str:
+    """Whose credential the object uses; empty where it names none."""
+    spec = replication.spec
+    if spec is None or spec.token_secret_ref is None:
+        return ""
+    reference = spec.token_secret_ref
+    return f"Secret {replication.metadata.namespace}/{reference.name}, key {reference.key}"
+
+
+def hold_key(replication: Replication) -> str:
+    """The key under which refusals are shared."""
+    target = target_of(replication)
+    return f"{owner_of(replication)} at {comparable_endpoint(target.endpoint)}" if target is not None else ""
+
+
+def refusal_of(replication: Replication) -> Refusal | None:
+    """The refusal that this object's status tells of."""
+    submission = replication.status.submission
+    if submission is None or submission.outcome != Outcome.NOT_SUBMITTED:
+        return None
+    if submission.reason not in (Reason.AUTHENTICATION_FAILED, Reason.RATE_LIMITED):
+        return None
+    condition = replication.status.condition(ConditionType.SUBMITTED)
+    said = condition.message if condition is not None and condition.reason == submission.reason else _UNTOLD
+    refused_token = submission.reason == Reason.AUTHENTICATION_FAILED
+    if not refused_token and submission.next_attempt_time is None:
+        return None
+    return Refusal(
+        key=hold_key(replication),
+        reason=Reason(submission.reason),
+        message=said,
+        until=None if refused_token else submission.next_attempt_time,
+        credential_version=submission.credential_version,
+    )
+
+
+def held_by(refusals: Iterable[Refusal], *, credential_version: str, now: datetime) -> Refusal | None:
+    """The refusal that holds a caller with this version of the credential now; a refused token comes first."""
+    holding = [
+        each
+        for each in refusals
+        if (each.until > now if each.until is not None else each.credential_version == credential_version)
+    ]
+    return min(holding, key=lambda each: (each.until is not None, str(each.until), each.message), default=None)

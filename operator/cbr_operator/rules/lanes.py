@@ -1,0 +1,74 @@
+"""Lanes: calls to one source vault go one at a time, oldest object first (protocol, section 5)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from cbr_operator.kinds.common import comparable_id
+from cbr_operator.kinds.replication import Outcome, Replication, Target
+from cbr_operator.rules.access import comparable_endpoint, endpoint_of_region
+
+# With these outcomes nothing of the object is on its way to the vault, or ever will be.
+_LEFT = frozenset({Outcome.SUBMITTED, Outcome.ADOPTED, Outcome.REJECTED, Outcome.NOT_NEEDED, Outcome.UNRESOLVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one object stands in a lane."""
+
+    lane: str
+    uid: str
+    namespace: str
+    name: str
+    created: datetime
+    holds: bool
+    """Its call may be with the cloud (Pending, Unknown): nobody else calls this vault."""
+
+    @property
+    def order(self) -> tuple[datetime, str]:
+        """Oldest first, ties by uid."""
+        return self.created, self.uid
+
+
+def lane_of(target: Target) -> str:
+    """The key of the lane for calls to this target: endpoint, project and vault, each in its comparable form."""
+    return " ".join(
+        (
+            comparable_endpoint(target.endpoint),
+            comparable_id(target.project_id),
+            comparable_id(target.vault_id),
+        )
+    )
+
+
+def target_of(replication: Replication) -> Target | None:
+    """What a call for this object goes to, or went to; None while that is not known."""
+    submission = replication.status.submission
+    if submission is not None and submission.outcome != Outcome.NOT_SUBMITTED:
+        return submission.target
+    spec = replication.spec
+    if spec is None or spec.token_secret_ref is None:
+        return None
+    return Target(
+        endpoint=spec.endpoint or endpoint_of_region(spec.source.region),
+        region=spec.source.region,
+        project_id=spec.source.project_id,
+        vault_id=spec.source.vault_id,
+    )
+
+
+def place_of(replication: Replication) -> Place | None:
+    """Where this object stands, or None when it has no business with a lane (any more)."""
+    submission = replication.status.submission
+    outcome = submission.outcome if submission is not None else None
+    target = target_of(replication)
+    if target is None or outcome in _LEFT:
+        return None
+    metadata = replication.metadata
+    return Place(
+        lane=lane_of(target),
+        uid=metadata.uid,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        created=metadata.creation_timestamp,
+        holds=outcome not in (None, Outcome.NOT_SUBMITTED),
+    )

@@ -1,0 +1,221 @@
+"""What a call's verdict makes of an object's status: written once, re-based on conflict, reduced when too large."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import Backup, BackupState, Outcome, Replication, Status, Submission
+from cbr_operator.rules.answers import Answer, Verdict
+from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, with_conditions
+from cbr_operator.rules.tracking import with_backups
+
+FIRST_PAUSE = 5.0
+LONGEST_PAUSE = 600.0
+_OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN, Outcome.ADOPTED})
+
+CANNOT_BE_CANCELLED = "The copying cannot be cancelled: deleting this resource only ends the following of it."
+_ADVICE = {
+    Reason.ENDPOINT_UNREACHABLE: "Nothing was sent; it is tried again by itself. If it lasts, check the endpoint, "
+    "DNS and the network from the operator's Pod.",
+    Reason.AUTHENTICATION_FAILED: "Nothing was submitted. Put a new token into the Secret: the call is made within "
+    "a minute of that, and not before.",
+    Reason.PERMISSION_DENIED: "Nothing was submitted; it is tried again by itself. Give the token's user the "
+    "permission cbr:vaults:replicate in the source project.",
+    Reason.RATE_LIMITED: "Nothing was submitted; it is tried again by itself, later.",
+    Reason.WAITING_FOR_VAULT: "The source vault is busy with another replication and takes one at a time; it is "
+    "tried again by itself.",
+    Reason.DESTINATION_NOT_READY: "Nothing was submitted; it is tried again by itself. Look at the destination "
+    "vault (full? locked?) and at the source's newest backups.",
+    Reason.SUBMITTING: "Nothing was sent; it is tried again by itself.",
+}
+
+
+def pause(tries: int, *, chance: float, retry_after: float | None) -> float:
+    """Seconds to wait after so many tries: 5 s doubling to 10 min, up to a fifth more by ``chance`` (0 to 1)."""
+    doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(tries, 1) - 1, 10))
+    return max(doubled, retry_after or 0.0) * (1 + chance / 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try that is over, and what it came to."""
+
+    submission: Submission
+    """As its intent was written, or would have been."""
+    verdict: Verdict
+    credential_version: str
+    ended: datetime
+    chance: float
+    """0 to 1, spreads the pause before the next one."""
+
+
+def settled(replication: Replication, tried: Try) -> Status | None:
+    """The status after a call; None when the object, as it is now, has nothing to learn from the verdict.
+
+    ``replication`` may be newer than the one the intent was written to: then this is the re-basing of protocol
+    section 1. An answer beats an inference, and nothing here ever leads to another call.
+    """
+    current = replication.status.submission
+    same = current is None or _identity(current) == _identity(tried.submission)
+    if current is not None and (not same or current.outcome not in _OPEN):
+        return _with_late_answer(replication, current, tried, same=same)
+    judged_already = current is not None and current.outcome != Outcome.PENDING
+    if judged_already and tried.verdict.outcome is Outcome.UNKNOWN:
+        return None
+    return _described(replication, _recorded(current or tried.submission, tried), tried)
+
+
+def not_submitted(replication: Replication, tried: Try) -> Status:
+    """The status after a try that ended before there was an intent, such as the look at the cloud's clock."""
+    return _described(replication, _recorded(tried.submission, tried), tried)
+
+
+def _identity(submission: Submission) -> tuple[int, str, datetime | None]:
+    return submission.attempt, submission.holder, submission.intent_time
+
+
+def _recorded(submission: Submission, tried: Try) -> Submission:
+    """The record of a try, closed with what came of it."""
+    verdict = tried.verdict
+    waits = verdict.outcome is Outcome.NOT_SUBMITTED
+    reason = verdict.reason.value if verdict.reason else ""
+    if waits and not reason:
+        reason = submission.reason or Reason.SUBMITTING.value
+    seconds = pause(submission.attempt, chance=tried.chance, retry_after=verdict.retry_after)
+    first_unknown = submission.first_unknown_at
+    if verdict.outcome is Outcome.UNKNOWN and first_unknown is None:
+        first_unknown = submission.cloud_time
+    return submission.model_copy(
+        update={
+            "outcome": verdict.outcome.value,
+            "reason": reason,
+            "request_id": verdict.request_id,
+            "first_unknown_at": first_unknown,
+            "next_attempt_time": tried.ended + timedelta(seconds=seconds) if waits else None,
+            "credential_version": tried.credential_version if reason == Reason.AUTHENTICATION_FAILED else "",
+        }
+    )
+
+
+def _described(replication: Replication, submission: Submission, tried: Try) -> Status:
+    """The object's status with this submission and the conditions that tell of it."""
+    verdict, now = tried.verdict, tried.ended
+    status = replication.status
+    status = status.model_copy(update={"submission": submission, "start_time": status.start_time or now})
+    if verdict.answer is not None:
+        return _submitted(replication, status, verdict.answer, now=now)
+    submitted, succeeded = _told(submission, verdict)
+    return with_conditions(replication, status, now=now, submitted=submitted, succeeded=succeeded)
+
+
+def _told(submission: Submission, verdict: Verdict) -> tuple[Statement, Statement | None]:
+    """What Submitted says of a verdict without an answer, and Succeeded where it says something else."""
+    said = _sentence(verdict.said)
+    if verdict.outcome is Outcome.NOT_SUBMITTED:
+        reason = Reason(submission.reason)
+        return Statement(UNKNOWN, reason, f"{said} {_ADVICE[reason]}"), None
+    if verdict.outcome is Outcome.NOT_NEEDED:
+        text = f"{said} Every backup already has its copy, or is being copied by another call."
+        return Statement(FALSE, Reason.NOT_NEEDED, text), Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
+    if verdict.outcome is Outcome.REJECTED:
+        text = f"The cloud refused the call: {said} It is not sent again; mend what it names and create a new resource."
+        return Statement(FALSE, Reason.REJECTED, text), None
+    return unresolved_yet(verdict.said), None
+
+
+def unresolved_yet(said: str) -> Statement:
+    """What is said while it is not known whether the cloud took the call."""
+    return Statement(
+        UNKNOWN,
+        Reason.RESOLVING_OUTCOME,
+        f"Whether the cloud took the call is not known: {_sentence(said)} It is being resolved from what the cloud "
+        "shows; the call is not sent again meanwhile, and other calls to this vault wait. If the copying was "
+        f"begun, it goes on: {CANNOT_BE_CANCELLED[0].lower()}{CANNOT_BE_CANCELLED[1:]}",
+    )
+
+
+def _submitted(replication: Replication, status: Status, answer: Answer, *, now: datetime) -> Status:
+    tracked = replication.spec is None or replication.spec.tracking.enabled
+    backups = (
+        answer.backups
+        if tracked
+        else tuple(each.model_copy(update={"state": BackupState.UNKNOWN.value}) for each in answer.backups)
+    )
+    status = with_backups(status, backups).model_copy(
+        update={"source": answer.source, "destination": answer.destination}
+    )
+    total = len(answer.backups)
+    taken = Statement(
+        TRUE,
+        Reason.SUBMITTED,
+        f"The cloud took the call and replicates {_backups(total)}. {CANNOT_BE_CANCELLED}",
+    )
+    return with_conditions(
+        replication, status, now=now, submitted=taken, succeeded=after_submission(total, tracked=tracked)
+    )
+
+
+def after_submission(total: int, *, tracked: bool) -> Statement:
+    """Succeeded, right after the cloud took the call."""
+    if total == 0:
+        text = "The cloud took the call and found no backup to replicate."
+        return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
+    if not tracked:
+        text = (
+            f"The cloud took the call for {_backups(total)}; spec.tracking.enabled is false, so the copying is not "
+            f"followed. {CANNOT_BE_CANCELLED}"
+        )
+        return Statement(TRUE, Reason.TRACKING_DISABLED, text)
+    return Statement(UNKNOWN, Reason.REPLICATING, f"The cloud is copying {_backups(total)}. {CANNOT_BE_CANCELLED}")
+
+
+def _with_late_answer(replication: Replication, current: Submission, tried: Try, *, same: bool) -> Status | None:
+    """An answer that comes after the object went on without it: added, and never a reason to send."""
+    answer = tried.verdict.answer
+    if answer is None:
+        return None
+    if same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED):
+        return _described(replication, _recorded(tried.submission, tried), tried)
+    known = {_ids(each) for each in replication.status.backups}
+    added = [each for each in answer.backups if _ids(each) not in known]
+    return with_backups(replication.status, (*replication.status.backups, *added)) if added else None
+
+
+def _ids(backup: Backup) -> tuple[str, str]:
+    return backup.backup_id, backup.replication_record_id
+
+
+def reduced(status: Status, *, keep: int) -> Status:
+    """A result that the API server refused as it was: outcome, request id, counts and as many ids as asked for.
+
+    ``keep`` is the number of backups that stay, with their ids alone.
+    """
+    backups = tuple(
+        each.model_copy(update={"fail_reason": "", "fail_code": "", "destination_backup_id": ""})
+        for each in status.backups[:keep]
+    )
+    left_out = status.backups_omitted + len(status.backups) - len(backups)
+    note = f" The list of backups was shortened by {left_out}: the API server refused the whole of it."
+    conditions = tuple(
+        each.model_copy(update={"message": each.message[:1024] + note})
+        if each.type in (ConditionType.SUBMITTED, ConditionType.SUCCEEDED)
+        else each
+        for each in status.conditions
+    )
+    return status.model_copy(
+        update={
+            "backups": backups,
+            "backups_omitted": left_out,
+            "conditions": conditions,
+            "source": None,
+            "destination": None,
+        }
+    )
+
+
+def _backups(count: int) -> str:
+    return "1 backup" if count == 1 else f"{count} backups"
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

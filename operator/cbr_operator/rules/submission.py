@@ -1,0 +1,316 @@
+"""Whether an object that has not been submitted may be, now: a row of small rules; the first that speaks counts.
+
+The order is that of protocol section 5: only what is valid, allowed, not held, has its credential and no pause
+to sit out stands in line; only the front of the line asks for the clock, a slot, and then for the call.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cbr_operator.kinds.common import comparable_id, format_time
+from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import RESTORED_LABEL, Outcome, Spec, Status, Submission, Target
+from cbr_operator.ports import ReplicateRequest
+from cbr_operator.rules.access import is_allowed, problem_with
+from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions
+from cbr_operator.rules.holds import held_by
+from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, SecretProblem, Submit, View
+
+SECRET_AGAIN = 10.0
+"""Seconds between two looks at a Secret that something waits for."""
+REFUSED_SECRET_AGAIN = 60.0
+"""Seconds between two looks at a Secret whose token the cloud refused."""
+WAIT_UNSPOKEN = 10.0
+"""Seconds an object may wait its turn before its status says so: most are gone by then, unwritten."""
+DATE_GRAIN = 2.0
+"""Seconds taken off the cloud's time: its Date header has whole seconds, and the answer took a while."""
+
+Rule = Callable[[View, Spec], Decision | None]
+
+
+def decide_submission(view: View, spec: Spec) -> Decision:
+    """The way of an object that has not been submitted: what holds it, or the call."""
+    decision = next(filter(None, (rule(view, spec) for rule in _RULES)), None)
+    return _by_deadline(view, spec, decision or _submit(view, spec))
+
+
+def _invalid(view: View, spec: Spec) -> Decision | None:
+    source, destination = spec.source, spec.destination
+    if spec.token_secret_ref is not None and not (source.region and source.project_id):
+        return _refuse(view, Reason.INVALID_SPEC, "spec.source.region and spec.source.projectID are required.")
+    if source.region and comparable_id(source.region) == comparable_id(destination.region):
+        return _refuse(view, Reason.INVALID_SPEC, "spec.destination.region must differ from spec.source.region.")
+    if spec.token_secret_ref is None and spec.connection_ref is None:
+        return _refuse(view, Reason.INVALID_SPEC, "One of spec.tokenSecretRef and spec.connectionRef is required.")
+    return None
+
+
+def _refuse(view: View, reason: Reason, what: str) -> Decision:
+    text = f"{what} Nothing was sent. Create a new resource that says otherwise: this spec cannot be changed."
+    return _hold(view, accepted=Statement(FALSE, reason, text))
+
+
+def _without_connection(view: View, spec: Spec) -> Decision | None:
+    if spec.connection_ref is None:
+        return None
+    reference = spec.connection_ref
+    text = (
+        f"{reference.kind} {reference.name!r} cannot be used: this version of the operator has no connections yet. "
+        "Use spec.tokenSecretRef in a new resource."
+    )
+    return _hold(view, accepted=Statement(UNKNOWN, Reason.WAITING_FOR_CONNECTION, text))
+
+
+def _endpoint_refused(view: View, spec: Spec) -> Decision | None:
+    endpoint = _target(view).endpoint
+    allowed = view.policy.allowed_endpoints
+    if is_allowed(endpoint, allowed):
+        return None
+    why = problem_with(endpoint) or f"the operator allows only {', '.join(map(str, allowed))}"
+    origin = "spec.endpoint" if spec.endpoint else "The endpoint derived from spec.source.region"
+    text = (
+        f"{origin}, {endpoint}, may not be called: {why}. Nothing was sent. Name another endpoint in a new resource, "
+        "or ask the operator's administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS)."
+    )
+    return _hold(view, accepted=Statement(FALSE, Reason.ENDPOINT_NOT_ALLOWED, text))
+
+
+def _suspended(view: View, spec: Spec) -> Decision | None:
+    if not spec.suspend:
+        return None
+    text = "spec.suspend is true: nothing has been submitted. Set it to false to go on."
+    return _hold(view, submitted=Statement(UNKNOWN, Reason.SUSPENDED, text))
+
+
+def _restored(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - every rule is asked the same way
+    if RESTORED_LABEL not in view.replication.metadata.labels or view.replication.status.submission is not None:
+        return None
+    text = (
+        "Restored from a backup of the cluster: the original may have been submitted already. Remove the label "
+        f"{RESTORED_LABEL} to submit this one, or delete it."
+    )
+    return _hold(view, submitted=Statement(UNKNOWN, Reason.RESTORED, text))
+
+
+def _secret(view: View, spec: Spec) -> Decision | None:
+    if view.credential is None and spec.token_secret_ref is not None:
+        reference = spec.token_secret_ref
+        return Decision(action=ReadSecret(view.replication.metadata.namespace, reference.name, reference.key))
+    if isinstance(view.credential, SecretProblem):
+        problem = Statement(UNKNOWN, Reason.WAITING_FOR_SECRET, view.credential.message)
+        return _hold(view, accepted=problem, again=SECRET_AGAIN)
+    return None
+
+
+def _refused_before(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
+    credential = view.credential
+    if credential is None or isinstance(credential, SecretProblem):
+        return None
+    refusal = held_by(view.refusals, credential_version=credential.version, now=view.now)
+    if refusal is None:
+        return None
+    again = (refusal.until - view.now).total_seconds() if refusal.until else REFUSED_SECRET_AGAIN
+    return _hold(view, submitted=Statement(UNKNOWN, refusal.reason, refusal.message), again=again)
+
+
+def _pausing(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
+    submission = view.replication.status.submission
+    if submission is None or submission.next_attempt_time is None:
+        return None
+    if submission.reason == Reason.AUTHENTICATION_FAILED or submission.next_attempt_time <= view.now:
+        return None  # a new token need not sit out the pause of the old one
+    said = view.replication.status.condition(ConditionType.SUBMITTED)
+    again = (submission.next_attempt_time - view.now).total_seconds()
+    if said is None or said.reason == submission.reason:
+        return Decision(status=_resumed(view), again=again)
+    text = "It is tried again by itself at status.submission.nextAttemptTime."
+    return _hold(view, submitted=Statement(UNKNOWN, Reason(submission.reason), text), again=again)
+
+
+def _in_line(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
+    front = view.in_front
+    if front is None and view.slot_free:
+        return None
+    said = view.replication.status.condition(ConditionType.SUBMITTED)
+    since = view.waiting_since or view.now
+    waited = (view.now - since).total_seconds()
+    if front is not None and said is not None and said.reason == Reason.WAITING_FOR_VAULT:
+        return Decision(status=_resumed(view), in_line=True)  # said once, not rewritten as the line moves
+    if waited < WAIT_UNSPOKEN:
+        return Decision(in_line=True, again=WAIT_UNSPOKEN - waited)
+    statement = _waiting_for_vault(view, front, since) if front is not None else _waiting_for_slot(view)
+    return _hold(view, submitted=statement, in_line=True)
+
+
+def _waiting_for_vault(view: View, front: Place, since: datetime) -> Statement:
+    other = front.namespace != view.replication.metadata.namespace
+    who = "an object of another namespace" if other else f"CheckpointReplication {front.name!r}"
+    text = (
+        f"Waiting since {format_time(since)} for the source vault, which takes one call at a time: {who} was in front "
+        "then. Nothing was sent; it goes on by itself."
+    )
+    return Statement(UNKNOWN, Reason.WAITING_FOR_VAULT, text)
+
+
+def _waiting_for_slot(view: View) -> Statement:
+    text = (
+        f"Its turn has come; it waits for one of the few calls that may run at once to {_target(view).endpoint}. "
+        "Nothing was sent; it goes on by itself."
+    )
+    return Statement(UNKNOWN, Reason.SUBMITTING, text)
+
+
+def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
+    if view.clock_offset is not None or view.credential is None or isinstance(view.credential, SecretProblem):
+        return None
+    return Decision(action=LookAtClock(_target(view), view.credential), in_line=True)
+
+
+_RULES: tuple[Rule, ...] = (
+    _invalid,
+    _without_connection,
+    _endpoint_refused,
+    _suspended,
+    _restored,
+    _secret,
+    _refused_before,
+    _pausing,
+    _in_line,
+    _clock,
+)
+
+
+def _submit(view: View, spec: Spec) -> Decision:
+    """Nothing holds it: the intent, and with it the call."""
+    credential = view.credential
+    if credential is None or isinstance(credential, SecretProblem):
+        raise AssertionError("the rules before this one see to the credential")
+    intent = next_try(view).model_copy(
+        update={
+            "intent_time": view.now,
+            "cloud_time": view.now + timedelta(seconds=(view.clock_offset or 0.0) - DATE_GRAIN),
+        }
+    )
+    destination = spec.destination
+    text = (
+        f"The call to replicate vault {spec.source.vault_id} to vault {destination.vault_id} in region "
+        f"{destination.region} is being made."
+    )
+    status = with_conditions(
+        view.replication,
+        _resumed(view, always=True).model_copy(update={"submission": intent}),
+        now=view.now,
+        submitted=Statement(UNKNOWN, Reason.SUBMITTING, text),
+    )
+    request = ReplicateRequest(
+        vault_id=intent.target.vault_id,
+        destination_project_id=destination.project_id,
+        destination_region=destination.region,
+        destination_vault_id=destination.vault_id,
+        auto_trigger=spec.auto_trigger,
+        enable_acceleration=spec.enable_acceleration,
+    )
+    return Decision(status=status, action=Submit(intent, request, credential), in_line=True)
+
+
+def next_try(view: View) -> Submission:
+    """The record of a new try: Pending, numbered, with what earlier tries left behind."""
+    before = view.replication.status.submission or Submission(outcome=Outcome.NOT_SUBMITTED)
+    return Submission(
+        attempt=before.attempt + 1,
+        holder=view.policy.holder,
+        first_unknown_at=before.first_unknown_at,
+        target=_target(view),
+        outcome=Outcome.PENDING.value,
+        reason=before.reason,
+        suspended_seconds=before.suspended_seconds,
+    )
+
+
+def _target(view: View) -> Target:
+    target = target_of(view.replication)
+    if target is None:
+        raise AssertionError("a spec with a token has a target")
+    return target
+
+
+def _resumed(view: View, *, always: bool = False) -> Status:
+    """The status with startTime as in a Job: first seen unsuspended, reset on resume, frozen at the first intent.
+
+    What was suspended after a first try keeps its startTime; the time it was suspended is taken off the deadline
+    instead.
+    """
+    status = view.replication.status
+    said = status.condition(ConditionType.SUBMITTED)
+    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
+    submission = status.submission
+    if submission is not None and submission.suspended_time is not None:
+        suspended = submission.suspended_seconds + (view.now - submission.suspended_time).total_seconds()
+        submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
+    start = status.start_time
+    if start is None or (paused and submission is None):
+        start = view.now
+    if always or paused or submission is not status.submission:
+        return status.model_copy(update={"start_time": start, "submission": submission})
+    return status
+
+
+def _hold(
+    view: View,
+    *,
+    accepted: Statement | None = None,
+    submitted: Statement | None = None,
+    again: float | None = None,
+    in_line: bool = False,
+) -> Decision:
+    """Something holds the object: its conditions say what, and when to look again."""
+    said = submitted or accepted
+    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
+    status = _paused(view) if paused else _resumed(view, always=True)
+    status = with_conditions(view.replication, status, now=view.now, accepted=accepted or ACCEPTED, submitted=submitted)
+    return Decision(status=status, again=again, in_line=in_line, blocked=not in_line)
+
+
+def _paused(view: View) -> Status:
+    """The status of a suspended object: from here on its deadline stands still."""
+    status, submission = view.replication.status, view.replication.status.submission
+    if submission is None or submission.suspended_time is not None:
+        return status
+    return status.model_copy(update={"submission": submission.model_copy(update={"suspended_time": view.now})})
+
+
+def _by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
+    """``decision``, unless spec.submission.deadlineSeconds ends the waiting first.
+
+    After an absence of the operator nothing ends before one more try, so a process that did not lead when the
+    deadline passed must have tried, or have found that it cannot.
+    """
+    status = decision.status or view.replication.status
+    said = status.condition(ConditionType.SUBMITTED)
+    looking = isinstance(decision.action, ReadSecret | LookAtClock)
+    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
+    if looking or paused or status.start_time is None or (said is not None and said.status == FALSE):
+        return decision
+    suspended = status.submission.suspended_seconds if status.submission is not None else 0
+    deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
+    left = (deadline - view.now).total_seconds()
+    if left > 0:
+        return replace(decision, again=left if decision.again is None else min(left, decision.again))
+    if view.policy.led_since > deadline and not (view.tried or decision.blocked):
+        return decision
+    return Decision(status=_given_up(view, view.replication.status if decision.action else status, spec))
+
+
+def _given_up(view: View, status: Status, spec: Spec) -> Status:
+    said = status.condition(ConditionType.SUBMITTED)
+    why = f" The last that held it was {said.reason}: {said.message}" if said is not None else ""
+    text = (
+        f"It could not be submitted within {spec.submission.deadline_seconds} seconds; nothing was submitted, and "
+        f"nothing will be.{why} To try again, create a new resource."
+    )
+    statement = Statement(FALSE, Reason.SUBMISSION_DEADLINE_EXCEEDED, text)
+    before = status.condition(ConditionType.ACCEPTED)
+    accepted = Statement(before.status, Reason(before.reason), before.message) if before is not None else ACCEPTED
+    return with_conditions(view.replication, status, now=view.now, accepted=accepted, submitted=statement)
