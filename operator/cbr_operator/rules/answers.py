@@ -75,6 +75,25 @@ def judge(facts: Facts, *, token: str, was_unknown: bool) -> Verdict:
     return replace(verdict, request_id=facts.request_id, retry_after=facts.retry_after)
 
 
+def judge_look(facts: Facts, *, token: str) -> Verdict | None:
+    """What kept a look at the cloud's clock from going well; None when the call itself may be made.
+
+    Nothing was submitted, whatever happened. A refusal that is not about the credential is left to the call to
+    tell: its answer had a clock, too.
+    """
+    facts = _without(token, facts)
+    status = facts.status
+    _, said = _error(facts) if status is not None else ("", facts.failure or "no answer came")
+    said = f"Looking at the cloud's clock (GET backups) failed: {said}"
+    if status is None or status >= 500 or status == 408:  # noqa: PLR2004
+        reason = Reason.ENDPOINT_UNREACHABLE
+    elif status in _STATUS_REASONS:
+        reason = _STATUS_REASONS[status]
+    else:
+        return None
+    return Verdict(Outcome.NOT_SUBMITTED, reason, said, facts.request_id, facts.retry_after)
+
+
 def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
     status = facts.status
     if not facts.sent:

@@ -10,6 +10,7 @@ from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, with_
 from cbr_operator.rules.tracking import with_backups
 
 FIRST_PAUSE = 5.0
+"""Seconds to wait after a first try; each further one doubles it, up to the longest, and chance adds up to a fifth."""
 LONGEST_PAUSE = 600.0
 _OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN, Outcome.ADOPTED})
 
@@ -20,7 +21,7 @@ _ADVICE = {
     Reason.AUTHENTICATION_FAILED: "Nothing was submitted. Put a new token into the Secret: the call is made within "
     "a minute of that, and not before.",
     Reason.PERMISSION_DENIED: "Nothing was submitted; it is tried again by itself. Give the token's user the "
-    "permission cbr:vaults:replicate in the source project.",
+    "permissions cbr:vaults:replicate and cbr:backups:list in the source project.",
     Reason.RATE_LIMITED: "Nothing was submitted; it is tried again by itself, later.",
     Reason.WAITING_FOR_VAULT: "The source vault is busy with another replication and takes one at a time; it is "
     "tried again by itself.",
@@ -28,12 +29,6 @@ _ADVICE = {
     "vault (full? locked?) and at the source's newest backups.",
     Reason.SUBMITTING: "Nothing was sent; it is tried again by itself.",
 }
-
-
-def pause(tries: int, *, chance: float, retry_after: float | None) -> float:
-    """Seconds to wait after so many tries: 5 s doubling to 10 min, up to a fifth more by ``chance`` (0 to 1)."""
-    doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(tries, 1) - 1, 10))
-    return max(doubled, retry_after or 0.0) * (1 + chance / 5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,12 @@ class Try:
     ended: datetime
     chance: float
     """0 to 1, spreads the pause before the next one."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait before the next try, if there is one."""
+        doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(max(self.submission.attempt, 1) - 1, 10))
+        return max(doubled, self.verdict.retry_after or 0.0) * (1 + self.chance / 5)
 
 
 def settled(replication: Replication, tried: Try) -> Status | None:
@@ -81,7 +82,6 @@ def _recorded(submission: Submission, tried: Try) -> Submission:
     reason = verdict.reason.value if verdict.reason else ""
     if waits and not reason:
         reason = submission.reason or Reason.SUBMITTING.value
-    seconds = pause(submission.attempt, chance=tried.chance, retry_after=verdict.retry_after)
     first_unknown = submission.first_unknown_at
     if verdict.outcome is Outcome.UNKNOWN and first_unknown is None:
         first_unknown = submission.cloud_time
@@ -91,7 +91,7 @@ def _recorded(submission: Submission, tried: Try) -> Submission:
             "reason": reason,
             "request_id": verdict.request_id,
             "first_unknown_at": first_unknown,
-            "next_attempt_time": tried.ended + timedelta(seconds=seconds) if waits else None,
+            "next_attempt_time": tried.ended + timedelta(seconds=tried.pause) if waits else None,
             "credential_version": tried.credential_version if reason == Reason.AUTHENTICATION_FAILED else "",
         }
     )

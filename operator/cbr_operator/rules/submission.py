@@ -16,6 +16,7 @@ from cbr_operator.rules.access import is_allowed, problem_with
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions
 from cbr_operator.rules.holds import held_by
 from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.results import Try, not_submitted
 from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, SecretProblem, Submit, View
 
 SECRET_AGAIN = 10.0
@@ -100,7 +101,7 @@ def _secret(view: View, spec: Spec) -> Decision | None:
         return Decision(action=ReadSecret(view.replication.metadata.namespace, reference.name, reference.key))
     if isinstance(view.credential, SecretProblem):
         problem = Statement(UNKNOWN, Reason.WAITING_FOR_SECRET, view.credential.message)
-        return _hold(view, accepted=problem, again=SECRET_AGAIN)
+        return _hold(view, accepted=problem, again=max(0.0, SECRET_AGAIN - view.credential.age))
     return None
 
 
@@ -163,9 +164,13 @@ def _waiting_for_slot(view: View) -> Statement:
 
 
 def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
-    if view.clock_offset is not None or view.credential is None or isinstance(view.credential, SecretProblem):
+    credential = view.credential
+    if view.clock_offset is not None or credential is None or isinstance(credential, SecretProblem):
         return None
-    return Decision(action=LookAtClock(_target(view), view.credential), in_line=True)
+    if view.look_failed is None:
+        return Decision(action=LookAtClock(_target(view), credential), in_line=True)
+    tried = Try(next_try(view), view.look_failed, credential.version, view.now, view.chance)
+    return Decision(status=not_submitted(view.replication, tried), again=tried.pause, blocked=True)
 
 
 _RULES: tuple[Rule, ...] = (

@@ -6,6 +6,7 @@ from datetime import datetime
 from cbr_operator.kinds.replication import Replication, Status, Submission, Target
 from cbr_operator.ports import Credential, ReplicateRequest
 from cbr_operator.rules.access import EndpointPattern
+from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.holds import Refusal
 from cbr_operator.rules.lanes import Place
 
@@ -26,6 +27,8 @@ class SecretProblem:
     """Why no credential could be had from a Secret, and what to do."""
 
     message: str
+    age: float = 0.0
+    """Seconds since the Secret was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,10 @@ class View:
     """Since when it has stood ready in line."""
     clock_offset: float | None = None
     """The cloud's clock minus ours, in seconds; None: not known, look first."""
+    look_failed: Verdict | None = None
+    """The look at the cloud's clock that this object waited for came to nothing."""
+    chance: float = 0.0
+    """0 to 1, drawn anew each time: spreads pauses."""
     slot_free: bool = True
     """Another call to this endpoint may start."""
 

@@ -1,0 +1,1 @@
+"""What runs: watch event → cache → queue → gather, decide, perform → publish."""

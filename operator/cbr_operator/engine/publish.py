@@ -1,0 +1,145 @@
+"""The one place that writes status: guarded by resourceVersion; a result until it is done (protocol, section 1)."""
+
+import logging
+from collections.abc import Callable
+
+from cbr_operator.engine.cache import Cache
+from cbr_operator.kinds.replication import KIND, PLURAL, Replication, Status
+from cbr_operator.ports import (
+    Clock,
+    ConflictError,
+    EventNote,
+    Kube,
+    KubeError,
+    NotFoundError,
+    RefusedError,
+    ResourceKind,
+    UnavailableError,
+)
+from cbr_operator.rules.patches import events_of, note_about, status_patch
+from cbr_operator.rules.results import Try, reduced, settled
+
+logger = logging.getLogger(__name__)
+
+REPLICATIONS = ResourceKind(kind=KIND, plural=PLURAL)
+
+FIRST_RETRY = 0.5
+LONGEST_RETRY = 10.0
+"""Seconds between tries to write an answer while the API server does not take it."""
+KEPT_BACKUPS = (None, 1000, 0)
+"""How many backups stay in a result that the API server refuses: all, then these."""
+
+
+class Publisher:
+    """Writes status and what follows from it: the cache sees the answer at once, Events are posted."""
+
+    def __init__(self, *, kube: Kube, clock: Clock, cache: Cache, post: Callable[[EventNote], None]) -> None:
+        self._kube = kube
+        self._clock = clock
+        self._cache = cache
+        self._post = post
+
+    async def publish(self, replication: Replication, status: Status) -> Replication:
+        """Write ``status`` once, if it changes anything.
+
+        Raises:
+            ConflictError: the object is newer than what was decided from; its event decides again.
+            NotFoundError: it is gone.
+            RefusedError, UnavailableError: as the API server said; nothing is known to be written.
+        """
+        patch = status_patch(replication, status)
+        if patch is None:
+            return replication
+        metadata = replication.metadata
+        body = await self._kube.patch_status(
+            REPLICATIONS, namespace=metadata.namespace, name=metadata.name, patch=patch
+        )
+        self._cache.store(body)
+        for note in events_of(replication, status):
+            self._post(note)
+        return Replication.from_json(body)
+
+    async def intend(self, replication: Replication, status: Status) -> Replication | None:
+        """Write an intent; the object as written, or None when it is not certain that this very intent was written."""
+        try:
+            return await self.publish(replication, status)
+        except (ConflictError, NotFoundError):
+            return None
+        except UnavailableError as error:
+            logger.warning("No answer to an intent, reading it back: %s", error, extra=about(replication))
+        try:
+            current = await self._read(replication)
+        except KubeError:
+            return None
+        written = current is not None and current.status.submission == status.submission
+        return current if written else None
+
+    async def record(self, written: Replication, tried: Try) -> None:
+        """Write what a call came to, however long that takes; only an object that is gone ends it early.
+
+        An answer is never lost to a conflict, an outage, or a status that the API server refuses as too large.
+        """
+        current: Replication | None = written
+        kept = list(KEPT_BACKUPS)
+        delay = FIRST_RETRY
+        while current is not None:
+            status = settled(current, tried)
+            if status is None:
+                return
+            try:
+                await self.publish(current, status if kept[0] is None else reduced(status, keep=kept[0]))
+            except NotFoundError:
+                break
+            except RefusedError as error:
+                logger.error("The API server refuses a result: %s", error, extra=about(current))  # noqa: TRY400 - the message says it all
+                if len(kept) > 1:
+                    del kept[0]
+                    continue
+            except ConflictError:
+                delay = FIRST_RETRY  # somebody wrote, so the API server is well
+            except UnavailableError as error:
+                logger.warning("A result could not be written yet: %s", error, extra=about(current))
+            else:
+                return
+            await self._clock.sleep(delay)
+            delay = min(LONGEST_RETRY, 2 * delay)
+            current = await self._read_until_known(current)
+        self._report_homeless(written, tried)
+
+    async def _read(self, replication: Replication) -> Replication | None:
+        """The object as it is now; None when it is gone, also when a namesake has taken its place."""
+        metadata = replication.metadata
+        try:
+            body = await self._kube.get(REPLICATIONS, namespace=metadata.namespace, name=metadata.name)
+        except NotFoundError:
+            return None
+        self._cache.store(body)
+        current = Replication.from_json(body)
+        return current if current.metadata.uid == metadata.uid else None
+
+    async def _read_until_known(self, replication: Replication) -> Replication | None:
+        delay = FIRST_RETRY
+        while True:
+            try:
+                return await self._read(replication)
+            except KubeError as error:
+                logger.warning("A result waits for the API server: %s", error, extra=about(replication))
+            await self._clock.sleep(delay)
+            delay = min(LONGEST_RETRY, 2 * delay)
+
+    def _report_homeless(self, written: Replication, tried: Try) -> None:
+        """The object is gone: its answer goes to an Event and the log, the one stated exception to "never lost"."""
+        answer = tried.verdict.answer
+        ids = ", ".join(each.replication_record_id for each in answer.backups) if answer is not None else "none"
+        note = (
+            f"The resource was deleted during its call, which came to {tried.verdict.outcome.value} "
+            f"{tried.verdict.said} Replication record ids: {ids}"
+        )
+        logger.warning("%s", note, extra=about(written))
+        self._post(note_about(written.metadata, warning=True, reason=tried.verdict.outcome.value, note=note))
+
+
+def about(replication: Replication) -> dict[str, dict[str, str]]:
+    """The log fields that name an object."""
+    metadata = replication.metadata
+    return {"object": {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}}

@@ -1,0 +1,128 @@
+"""Kopf, as informer and lifecycle: one event handler, no other of its ways (reference: Kopf, findings 1 to 10).
+
+It runs in a thread with an event loop of its own. At its end, for whatever reason, Kopf cancels every task that
+was created in its loop since it began: a call under way must not be among them, nor the writing of its answer.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import aiohttp
+import kopf
+
+from cbr_operator.kinds.common import GROUP, VERSION
+from cbr_operator.kinds.replication import PLURAL
+from cbr_operator.ports import Json
+
+logger = logging.getLogger(__name__)
+
+WATCH_SECONDS = 240
+"""How long the API server keeps a watch request open."""
+LOGIN_SECONDS = 300
+"""A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+_OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
+"""Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
+
+Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
+"""Gives a new authenticated session, the server's URL and the default namespace; Kopf closes the session."""
+
+
+class Watch:
+    """The watch on CheckpointReplications.
+
+    ``changed`` and ``deleted`` are called in the loop that starts it, with an object's raw body.
+    """
+
+    def __init__(
+        self,
+        *,
+        login: Login,
+        namespaces: Collection[str],
+        identity: str,
+        changed: Callable[[Json], None],
+        deleted: Callable[[Json], None],
+    ) -> None:
+        self._login = login
+        self._namespaces = namespaces
+        self._identity = identity
+        self._changed = changed
+        self._deleted = deleted
+        self._stop = threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    async def ended(self) -> None:
+        """Return when watching is over, whether it was stopped or ended by itself."""
+        await self._ended.wait()
+
+    async def stop(self, seconds: float) -> None:
+        """Ask it to end, and wait so long for that."""
+        self._stop.set()
+        try:
+            await asyncio.wait_for(self._ended.wait(), seconds)
+        except TimeoutError:
+            logger.warning("Watching did not end within %s seconds, leaving it behind", seconds)
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._operate())
+        except Exception:
+            # Whatever ends Kopf ends the process gracefully: the log says why, a restart begins anew.
+            logger.exception("Watching ended in an error")
+        self._loop.call_soon_threadsafe(self._ended.set)
+
+    async def _operate(self) -> None:
+        await kopf.operator(
+            registry=self._registry(),
+            settings=_settings(),
+            # Kopf would ask for a user name, which a container's numeric user has not got.
+            identity=cast("Any", self._identity),
+            standalone=True,
+            clusterwide=not self._namespaces,
+            namespaces=self._namespaces,
+            stop_flag=self._stop,
+        )
+
+    def _registry(self) -> kopf.OperatorRegistry:
+        """The handlers: hand over, nothing else; what an object means is for the worker to find out."""
+        registry = kopf.OperatorRegistry()
+
+        @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+        async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
+            body = cast("Json", event["object"])
+            body["metadata"].pop("managedFields", None)
+            take = self._deleted if event["type"] == "DELETED" else self._changed
+            self._loop.call_soon_threadsafe(take, body)
+
+        @kopf.on.login(registry=registry)
+        async def log_in(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - as above
+            session, server, namespace = self._login()
+            return kopf.AiohttpSession(
+                aiohttp_session=session,
+                server=server,
+                default_namespace=namespace,
+                expiration=datetime.now(tz=UTC) + timedelta(seconds=LOGIN_SECONDS),
+            )
+
+        return registry
+
+
+def _settings() -> kopf.OperatorSettings:
+    """No Events of Kopf's own, watches that end, and patience with the API server."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.inactivity_timeout = WATCH_SECONDS + 60
+    settings.watching.chunk_size = 500
+    settings.networking.error_backoffs = _OUTAGE_BACKOFFS
+    return settings

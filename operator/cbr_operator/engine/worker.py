@@ -1,0 +1,193 @@
+"""Workers: gather what is known of an object, decide, perform, publish."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from cbr_operator.engine.cache import Cache, Entry, Key
+from cbr_operator.engine.calls import Calls
+from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.lanes import Lanes
+from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.publish import Publisher, about
+from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.secrets import SecretReader
+from cbr_operator.engine.submit import Submitter
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
+from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.holds import hold_key
+from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.replication import decide
+from cbr_operator.rules.view import Decision, LookAtClock, Policy, ReadSecret, SecretProblem, Submit, View
+
+logger = logging.getLogger(__name__)
+
+UNWRITTEN_AGAIN = 5.0
+"""Seconds until another decision when the API server did not take a status."""
+REFUSED_AGAIN = 60.0
+"""The same when it refused the status as it was: waiting alone will not mend that."""
+JITTER = 0.1
+"""Looks are spread by up to a tenth, so that what was created together does not wake together for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a worker works with."""
+
+    policy: Policy
+    clock: Clock
+    cache: Cache
+    queue: WorkQueue
+    lanes: Lanes
+    calls: Calls
+    clocks: CloudClocks
+    looks: ClockLooks
+    secrets: SecretReader
+    publisher: Publisher
+    submitter: Submitter
+    settle: Callable[[Place], None]
+    """Keeps the lane of a call whose object is gone until the cloud must have shown what became of it."""
+
+
+class Worker:
+    """One of several loops over the queue. A cloud call never holds it: those are tasks of their own."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._ = parts
+
+    async def run(self) -> None:
+        """Decide about one object after the other, until cancelled."""
+        queue = self._.queue
+        while True:
+            key = await queue.get()
+            try:
+                await self.process(key)
+            except Exception:  # one object that meets a defect of ours must not stop the others
+                logger.exception("Deciding about an object failed", extra=_named(key))
+                queue.add_after(key, REFUSED_AGAIN)
+            finally:
+                queue.done(key)
+                self._.calls.wake_next()
+
+    async def process(self, key: Key) -> None:
+        """Take the next step for one object."""
+        view = self._gather(key, None)
+        if view is None:
+            return
+        decision = decide(view)
+        if isinstance(decision.action, ReadSecret):
+            credential = await self._.secrets.read(decision.action)
+            view = self._gather(key, credential)
+            if view is None:
+                return
+            decision = decide(view)
+        await self._perform(key, view, decision)
+
+    def _gather(self, key: Key, credential: Credential | SecretProblem | None) -> View | None:
+        """Everything a decision rests on, read in one go: nothing changes between here and the decision."""
+        entry = self._.cache.get(key)
+        if entry is None:
+            return None
+        try:
+            replication = Replication.from_json(entry.body)
+        except ValidationError:
+            logger.exception("An object cannot be read; nothing is done about it", extra=_named(key))
+            return None
+        target = target_of(replication)
+        endpoint = target.endpoint if target is not None else ""
+        return View(
+            policy=self._.policy,
+            replication=replication,
+            now=self._.clock.now(),
+            calling=entry.uid in self._.calls,
+            tried=entry.notes.tried,
+            credential=credential,
+            refusals=self._.cache.refusals(hold_key(replication)),
+            in_front=self._.lanes.in_front_of(entry.place) if entry.place is not None else None,
+            waiting_since=entry.notes.waiting_since,
+            clock_offset=self._.clocks.offset(endpoint),
+            look_failed=self._.looks.failure_for(key),
+            slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
+            chance=random.random(),  # noqa: S311 - jitter
+        )
+
+    async def _perform(self, key: Key, view: View, decision: Decision) -> None:
+        entry = self._.cache.get(key)
+        if entry is None or view.calling:
+            return
+        self._note(entry, view, decision)
+        self._.looks.forget(key)
+        if isinstance(decision.action, Submit):
+            self._submit(key, entry, view, decision, decision.action)
+            return
+        if isinstance(decision.action, LookAtClock):
+            self._.looks.start(key, decision.action)
+        elif decision.in_line and not view.slot_free:
+            target = target_of(view.replication)
+            self._.calls.wait(comparable_endpoint(target.endpoint) if target is not None else "", key)
+        again = await self._publish(view, decision)
+        self._.queue.add_after(key, again * (1 + JITTER * view.chance) if again is not None else None)
+
+    def _note(self, entry: Entry, view: View, decision: Decision) -> None:
+        notes = entry.notes
+        notes.tried = notes.tried or decision.blocked
+        notes.waiting_since = (notes.waiting_since or view.now) if decision.in_line else None
+        if entry.place is not None and not entry.place.holds:
+            self._.lanes.stand(entry.place, ready=decision.in_line)
+
+    async def _publish(self, view: View, decision: Decision) -> float | None:
+        """Write the decision's status, if any; the seconds until another look."""
+        if decision.status is None:
+            return decision.again
+        try:
+            await self._.publisher.publish(view.replication, decision.status)
+        except (ConflictError, NotFoundError):
+            return decision.again  # a newer event decides again
+        except UnavailableError as error:
+            logger.warning("A status could not be written: %s", error, extra=about(view.replication))
+            return UNWRITTEN_AGAIN
+        except RefusedError as error:
+            logger.error("The API server refuses a status: %s", error, extra=about(view.replication))  # noqa: TRY400 - the message says it all
+            return REFUSED_AGAIN
+        return decision.again
+
+    def _submit(self, key: Key, entry: Entry, view: View, decision: Decision, action: Submit) -> None:
+        """Take the lane and a slot in the same step as the decision, then let the submission run by itself."""
+        place = entry.place
+        if place is None:
+            raise AssertionError("what is submitted stands in a lane")
+        self._.lanes.hold(place)
+        self._.calls.start(entry.uid, comparable_endpoint(action.intent.target.endpoint))
+        entry.notes.tried = True
+        entry.notes.waiting_since = None
+
+        def over() -> None:
+            self._.calls.end(place.uid)
+            current = self._.cache.get(key)
+            if current is None or current.uid != place.uid:
+                self._.settle(place)
+                return
+            if current.place is None or not current.place.holds:
+                self._.lanes.release(place)
+            if current is not entry:
+                self._.queue.add(key)
+            else:  # the intent was not taken: the event that tells why decides, or else time does
+                self._.queue.add_after(key, UNWRITTEN_AGAIN)
+
+        self._.submitter.start(view.replication, decision, action, over)
+
+
+async def run_workers(parts: Parts, *, count: int) -> None:
+    """Run so many workers until cancelled."""
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(Worker(parts).run())
+
+
+def _named(key: Key) -> dict[str, dict[str, str]]:
+    return {"object": {"namespace": key[0], "name": key[1]}}
