@@ -222,7 +222,7 @@ def _submit(view: View, spec: Spec) -> Decision:
 
 def next_try(view: View) -> Submission:
     """The record of a new try: Pending, numbered, with what earlier tries left behind."""
-    before = view.replication.status.submission or Submission(outcome=Outcome.NOT_SUBMITTED)
+    before = _resumed(view).submission or Submission(outcome=Outcome.NOT_SUBMITTED)
     return Submission(
         attempt=before.attempt + 1,
         holder=view.policy.holder,
