@@ -30,8 +30,22 @@ class Model(BaseModel):
     )
 
     def to_json(self) -> dict[str, Any]:
-        """The JSON form, without what is not set."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """The JSON form, without what is not set or empty; numbers stay, 0 included."""
+        filled: dict[str, Any] = _without_empty(self.model_dump(mode="json", by_alias=True, exclude_none=True))
+        return filled
+
+
+def _without_empty(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, list):
+        return [_without_empty(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: inner for key, inner in ((key, _without_empty(each)) for key, each in value.items()) if inner not in _EMPTY
+    }
+
+
+_EMPTY: tuple[Any, ...] = ("", [], {})
 
 
 def _in_utc(value: datetime) -> datetime:

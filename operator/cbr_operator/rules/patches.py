@@ -30,18 +30,19 @@ def status_patch(replication: Replication, status: Status) -> Json | None:
 
     None when there is nothing to write. Keys this version does not know are left alone.
     """
-    changes = _difference(replication.status.to_json(), status.to_json())
+    changes = difference(replication.status.to_json(), status.to_json())
     if not changes:
         return None
     return {"metadata": {"resourceVersion": replication.metadata.resource_version}, "status": changes}
 
 
-def _difference(before: Json, after: Json) -> Json:
+def difference(before: Json, after: Json) -> Json:
+    """The JSON merge patch that leads from one JSON object to another."""
     changes: Json = {key: None for key in before if key not in after}
     for key, value in after.items():
         old: Any = before.get(key)
         if isinstance(value, dict) and isinstance(old, dict):
-            if inner := _difference(old, value):
+            if inner := difference(old, value):
                 changes[key] = inner
         elif value != old:
             changes[key] = value
@@ -56,7 +57,7 @@ def events_of(replication: Replication, status: Status) -> list[EventNote]:
         if each.type in (ConditionType.RECONCILING, ConditionType.STALLED):
             continue
         if (each.type, each.reason) not in before and each.reason not in _UNTOLD and each.reason not in told:
-            failed = each.type == ConditionType.SUCCEEDED and each.status == FALSE
+            failed = each.status == FALSE and each.reason != Reason.NOT_NEEDED
             warning = failed or each.reason in _WARNINGS
             told[each.reason] = note_about(replication.metadata, warning=warning, reason=each.reason, note=each.message)
     return list(told.values())
