@@ -1,0 +1,221 @@
+"""The parts of the engine that need neither API server nor cloud: cache, lanes, queue, calls."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cbr_operator.engine.cache import Cache, Entry
+from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
+from cbr_operator.engine.lanes import Lanes
+from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.rules.lanes import Place
+from ground.objects import DESTINATION, ENDPOINT, SOURCE, body, spec
+
+
+class HandClock:
+    """A clock that a test moves by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.seconds, UTC)
+
+    def boottime(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+class Ground:
+    """A cache with its lanes, and what they told."""
+
+    def __init__(self) -> None:
+        self.clock = HandClock()
+        self.woken: list[str] = []
+        self.gone: list[Entry] = []
+        self.lanes = Lanes(lambda place: self.woken.append(place.name))
+        self.cache = Cache(clock=self.clock, lanes=self.lanes, gone=self.gone.append)
+
+    def store(self, name: str, version: int, **parts: Any) -> Place | None:
+        metadata = {"resourceVersion": str(version), **parts.pop("metadata", {})}
+        self.cache.store(body(name, metadata=metadata, **parts))
+        entry = self.cache.get(("dr", name))
+        assert entry is not None
+        return entry.place
+
+
+def target(outcome: str) -> dict[str, Any]:
+    return {
+        "submission": {"outcome": outcome, "target": {"endpoint": "https://cbr.region1.myhuaweicloud.com", **SOURCE}}
+    }
+
+
+def test_an_object_is_never_replaced_by_an_older_one() -> None:
+    ground = Ground()
+    ground.store("a", 5)
+    assert not ground.cache.store(body("a", metadata={"resourceVersion": "4"}))
+    assert not ground.cache.store(body("a", metadata={"resourceVersion": "5"}))
+    assert ground.cache.store(body("a", metadata={"resourceVersion": "6"}))
+
+
+def test_late_news_of_a_deleted_object_are_ignored_and_its_namesake_is_not() -> None:
+    ground = Ground()
+    ground.store("a", 5)
+    ground.cache.drop(("dr", "a"), "uid-of-a")
+    assert [each.uid for each in ground.gone] == ["uid-of-a"]
+    assert not ground.cache.store(body("a", metadata={"resourceVersion": "7"}))
+    assert ground.cache.store(body("a", metadata={"uid": "another", "resourceVersion": "8"}))
+    ground.cache.drop(("dr", "a"), "uid-of-a")
+    assert ground.cache.get(("dr", "a")) is not None
+
+
+def test_a_namesake_with_a_newer_version_takes_the_place_of_the_old_one() -> None:
+    ground = Ground()
+    ground.store("a", 5, status=target("Pending"))
+    assert ground.cache.store(body("a", metadata={"uid": "another", "resourceVersion": "9"}))
+    assert [each.uid for each in ground.gone] == ["uid-of-a"]
+
+
+def test_an_object_that_cannot_be_read_is_kept_and_stands_nowhere() -> None:
+    ground = Ground()
+    assert ground.store("a", 1, status={"conditions": "nonsense"}) is None
+
+
+def test_the_oldest_ready_object_is_in_front_and_a_holder_before_all() -> None:
+    ground = Ground()
+    young = ground.store("young", 1)
+    old = ground.store("old", 2, metadata={"creationTimestamp": "2026-01-01T00:00:00Z"})
+    assert young is not None
+    assert old is not None
+    ground.lanes.stand(young, ready=True)
+    assert ground.lanes.in_front_of(young) is None
+    ground.lanes.stand(old, ready=True)
+    assert ground.lanes.in_front_of(young) == old
+    assert ground.lanes.in_front_of(old) is None
+    ground.lanes.hold(young)
+    assert ground.lanes.in_front_of(old) == young
+    assert ground.lanes.in_front_of(young) == old
+    ground.lanes.release(young)
+    assert ground.woken == ["old"]
+    ground.lanes.stand(old, ready=False)
+    assert ground.woken == ["old", "young"]
+
+
+def test_a_written_intent_holds_the_lane_and_a_known_outcome_frees_it() -> None:
+    ground = Ground()
+    first = ground.store("first", 1)
+    second = ground.store("second", 2)
+    assert first is not None
+    assert second is not None
+    ground.lanes.stand(second, ready=True)
+    ground.store("first", 3, status=target("Pending"))
+    assert ground.lanes.in_front_of(second) is not None
+    ground.store("first", 4, status=target("Unknown"))
+    assert ground.lanes.in_front_of(second) is not None
+    ground.store("first", 5, status=target("Submitted"))
+    assert ground.lanes.in_front_of(second) is None
+    assert ground.woken == ["second"]
+
+
+def test_another_project_or_vault_is_another_lane_and_spelling_is_not() -> None:
+    ground = Ground()
+    place = ground.store("a", 1)
+    same = ground.store("b", 2, spec=spec(source={**SOURCE, "vaultID": SOURCE["vaultID"].upper().replace("-", "")}))
+    other = ground.store("c", 3, spec=spec(source={**SOURCE, "vaultID": DESTINATION["vaultID"]}))
+    ported = ground.store("d", 4, spec=spec(endpoint="https://CBR.region1.myhuaweicloud.com:443/"))
+    assert place is not None
+    assert same is not None
+    assert other is not None
+    assert ported is not None
+    assert place.lane == same.lane == ported.lane != other.lane
+
+
+MOVES = st.sampled_from(["ready", "left", "hold", "release"])
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["ready", "left", "hold", "release"])), max_size=30
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), MOVES), max_size=30))
+def test_at_most_one_of_a_lane_is_in_front(actions: list[tuple[str, str]]) -> None:
+    ground = Ground()
+    places = {name: Place("lane", name, "dr", name, datetime(2026, 1, 1, tzinfo=UTC), holds=False) for name in "abcd"}
+    ready: set[str] = set()
+    held: set[str] = set()
+    for name, action in actions:
+        if action in ("ready", "left"):
+            ground.lanes.stand(places[name], ready=action == "ready")
+            (ready.add if action == "ready" else ready.discard)(name)
+        else:
+            (ground.lanes.hold if action == "hold" else ground.lanes.release)(places[name])
+            (held.add if action == "hold" else held.discard)(name)
+        front = [each for each in ready if ground.lanes.in_front_of(places[each]) is None]
+        assert front == ([min(ready)] if ready and held <= {min(ready)} else [])
+
+
+async def test_a_key_that_changes_while_it_is_worked_on_comes_once_more() -> None:
+    queue = WorkQueue()
+    queue.add(("dr", "a"))
+    queue.add(("dr", "a"))
+    key = await queue.get()
+    queue.add(key)
+    queue.add(key)
+    assert len(queue) == 0
+    queue.done(key)
+    assert await queue.get() == key
+    queue.done(key)
+    assert len(queue) == 0
+    queue.close()
+
+
+async def test_the_newest_plan_for_a_key_counts() -> None:
+    queue = WorkQueue()
+    queue.add_after(("dr", "a"), 3600)
+    queue.add_after(("dr", "b"), 0.01)
+    queue.add_after(("dr", "c"), 0.02)
+    queue.add_after(("dr", "c"), None)
+    queue.add_after(("dr", "a"), 0.03)
+    assert [await queue.get(), await queue.get()] == [("dr", "b"), ("dr", "a")]
+    assert len(queue) == 0
+    queue.close()
+
+
+async def test_whoever_waits_for_work_gets_it() -> None:
+    queue = WorkQueue()
+    waiting = [asyncio.create_task(queue.get()) for _ in range(2)]
+    await asyncio.sleep(0)
+    queue.add(("dr", "a"))
+    queue.add(("dr", "b"))
+    assert sorted(await asyncio.gather(*waiting)) == [("dr", "a"), ("dr", "b")]
+
+
+@pytest.mark.parametrize("endpoints", [1, 3])
+def test_calls_are_bounded_by_endpoint_and_in_all(endpoints: int) -> None:
+    calls = Calls(lambda _: None)
+    started = 0
+    for number in range(200):
+        endpoint = f"e{number % endpoints}"
+        if calls.has_room(endpoint):
+            calls.start(str(number), endpoint)
+            started += 1
+    assert started == (CALLS_AN_ENDPOINT if endpoints == 1 else CALLS_IN_ALL)
+
+
+def test_room_is_passed_on_until_somebody_takes_it() -> None:
+    woken: list[Any] = []
+    calls = Calls(woken.append)
+    for number in range(CALLS_AN_ENDPOINT):
+        calls.start(str(number), "e")
+    calls.wait("e", ("dr", "a"))
+    calls.wait("e", ("dr", "b"))
+    calls.wake_next()
+    assert woken == []
+    calls.end("0")
+    assert woken == [("dr", "a")]
+    calls.wake_next()  # "a" was decided about and did not call
+    assert woken == [("dr", "a"), ("dr", "b")]
