@@ -13,7 +13,7 @@ from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.rules.lanes import Place
-from ground.objects import DESTINATION, ENDPOINT, SOURCE, body, spec
+from ground.objects import DESTINATION, SOURCE, body, spec
 
 
 class HandClock:
@@ -137,8 +137,6 @@ def test_another_project_or_vault_is_another_lane_and_spelling_is_not() -> None:
 
 
 MOVES = st.sampled_from(["ready", "left", "hold", "release"])
-    st.tuples(st.sampled_from("abcd"), st.sampled_from(["ready", "left", "hold", "release"])), max_size=30
-)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcd"), MOVES), max_size=30))
