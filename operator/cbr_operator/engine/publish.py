@@ -33,11 +33,21 @@ KEPT_BACKUPS = (None, 1000, 0)
 class Publisher:
     """Writes status and what follows from it: the cache sees the answer at once, Events are posted."""
 
-    def __init__(self, *, kube: Kube, clock: Clock, cache: Cache, post: Callable[[EventNote], None]) -> None:
+    def __init__(
+        self,
+        *,
+        kube: Kube,
+        clock: Clock,
+        cache: Cache,
+        post: Callable[[EventNote], None],
+        count: Callable[[str], None],
+    ) -> None:
+        """``count`` is told ``written`` or the name of the error for each status write."""
         self._kube = kube
         self._clock = clock
         self._cache = cache
         self._post = post
+        self._count = count
 
     async def publish(self, replication: Replication, status: Status) -> Replication:
         """Write ``status`` once, if it changes anything.
@@ -51,9 +61,14 @@ class Publisher:
         if patch is None:
             return replication
         metadata = replication.metadata
-        body = await self._kube.patch_status(
-            REPLICATIONS, namespace=metadata.namespace, name=metadata.name, patch=patch
-        )
+        try:
+            body = await self._kube.patch_status(
+                REPLICATIONS, namespace=metadata.namespace, name=metadata.name, patch=patch
+            )
+        except KubeError as error:
+            self._count(type(error).__name__.removesuffix("Error").lower())
+            raise
+        self._count("written")
         self._cache.store(body)
         for note in events_of(replication, status):
             self._post(note)

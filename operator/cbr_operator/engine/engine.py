@@ -1,0 +1,125 @@
+"""The engine, put together: what decides and submits while this process leads."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from cbr_operator.engine.cache import Cache, Entry, Key
+from cbr_operator.engine.calls import Calls
+from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.lanes import Lanes
+from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.publish import Publisher
+from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.secrets import SecretReader
+from cbr_operator.engine.submit import Submitter
+from cbr_operator.engine.sweep import Lists
+from cbr_operator.engine.worker import Parts, run_workers
+from cbr_operator.kinds.reasons import ConditionType
+from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
+from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.view import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The ports, and what the engine tells others."""
+
+    kube: Kube
+    cloud: Cloud
+    clock: Clock
+    may_lead: Callable[[], bool]
+    """Whether this process still leads, asked at the last moment before a call."""
+    post: Callable[[EventNote], None]
+    count_submission: Callable[[str], None]
+    count_status_write: Callable[[str], None]
+
+
+class Engine:
+    """Cache, queue and workers over one set of namespaces."""
+
+    def __init__(
+        self, world: World, policy: Policy, *, namespaces: Collection[str], workers: int, call_and_settle: float
+    ) -> None:
+        """``call_and_settle``: seconds after which a call whose object is gone must have shown itself."""
+        self._world = world
+        self._workers = workers
+        self._call_and_settle = call_and_settle
+        self.queue = WorkQueue()
+        self._lanes = Lanes(self._wake)
+        self._calls = Calls(self.queue.add)
+        self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone)
+        self.lists = Lists(
+            kube=world.kube, clock=world.clock, cache=self.cache, namespaces=list(namespaces), changed=self.queue.add
+        )
+        clocks = CloudClocks(world.clock)
+        publisher = Publisher(
+            kube=world.kube, clock=world.clock, cache=self.cache, post=world.post, count=world.count_status_write
+        )
+        self.submitter = Submitter(
+            cloud=world.cloud,
+            clock=world.clock,
+            clocks=clocks,
+            publisher=publisher,
+            may_lead=world.may_lead,
+            count=world.count_submission,
+        )
+        self._parts = Parts(
+            policy=policy,
+            clock=world.clock,
+            cache=self.cache,
+            queue=self.queue,
+            lanes=self._lanes,
+            calls=self._calls,
+            clocks=clocks,
+            looks=ClockLooks(cloud=world.cloud, clocks=clocks, wake=self.queue.add),
+            secrets=SecretReader(kube=world.kube, clock=world.clock),
+            publisher=publisher,
+            submitter=self.submitter,
+            settle=self._settle,
+        )
+
+    async def run(self) -> None:
+        """Decide and submit until cancelled; calls under way go on after that, see ``submitter.drain``."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(run_workers(self._parts, count=self._workers))
+                group.create_task(self.lists.keep_sweeping())
+        finally:
+            self.queue.close()
+
+    def changed(self, body: Json) -> None:
+        """A watch event: the object as it is now."""
+        self.lists.observe(body)
+
+    def deleted(self, body: Json) -> None:
+        """A watch event: the object is gone."""
+        metadata = body["metadata"]
+        self.cache.drop((metadata["namespace"], metadata["name"]), metadata["uid"])
+
+    def counts(self) -> Counter[str]:
+        """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
+        return Counter(_reason(entry.body) for _, entry in self.cache.entries())
+
+    def _wake(self, place: Place) -> None:
+        key: Key = (place.namespace, place.name)
+        self.queue.add(key)
+
+    def _gone(self, entry: Entry) -> None:
+        """A deleted object's call holds its lane until what became of it must have shown (protocol, section 5)."""
+        if entry.place is None:
+            return
+        if entry.uid in self._calls:
+            self._lanes.hold(entry.place)  # its end settles it
+        elif entry.place.holds:
+            self._lanes.hold(entry.place)
+            self._settle(entry.place)
+
+    def _settle(self, place: Place) -> None:
+        asyncio.get_running_loop().call_later(self._call_and_settle, self._lanes.release, place)
+
+
+def _reason(body: Json) -> str:
+    conditions = (body.get("status") or {}).get("conditions") or ()
+    return next((each["reason"] for each in conditions if each["type"] == ConditionType.SUCCEEDED), "New")
