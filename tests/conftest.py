@@ -1,0 +1,66 @@
+"""Fixtures that every layer shares: one API server for the whole session, and namespaces on it."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ground.controlplane import ControlPlane, ensure_assets
+
+MANIFESTS = Path(__file__).parent.parent / "manifests"
+GROUP = "cbr-operator.io"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the Kubernetes programs before any test runs, for no test's time-out should pay for that."""
+    if session.config.option.collectonly:
+        return
+    if any("controlplane" in getattr(item, "fixturenames", ()) for item in session.items):
+        with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            ensure_assets()
+
+
+@pytest.fixture(scope="session")
+def controlplane() -> Iterator[ControlPlane]:
+    """The session's API server, without kube-controller-manager until a test asks for it."""
+    with ControlPlane() as plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def controller_manager(controlplane: ControlPlane) -> ControlPlane:
+    """The session's API server with kube-controller-manager, from now on."""
+    controlplane.start_controller_manager()
+    return controlplane
+
+
+@pytest.fixture(scope="session")
+def crds(controlplane: ControlPlane) -> ControlPlane:
+    """The session's API server with our CRDs established."""
+    folder = MANIFESTS / "crds"
+    if any(folder.glob("*.yaml")):
+        controlplane.kubectl("apply", "--server-side", "-f", folder)
+        controlplane.kubectl("wait", "--for=condition=Established", "-f", folder)
+    return controlplane
+
+
+@pytest.fixture
+def namespace(controlplane: ControlPlane) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    controlplane.request("POST", "/api/v1/namespaces", body={"metadata": {"name": name}})
+    yield name
+    # Without kube-controller-manager a deleted namespace keeps what is in it, and later operators would see that.
+    for path in _collections(controlplane, name):
+        controlplane.request("DELETE", path)
+    controlplane.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+def _collections(controlplane: ControlPlane, namespace: str) -> Iterator[str]:
+    groups = controlplane.request("GET", "/apis")["groups"]
+    for version in (version for group in groups if group["name"] == GROUP for version in group["versions"]):
+        resources = controlplane.request("GET", f"/apis/{version['groupVersion']}")["resources"]
+        for resource in resources:
+            if resource["namespaced"] and "deletecollection" in resource["verbs"]:
+                yield f"/apis/{version['groupVersion']}/namespaces/{namespace}/{resource['name']}"

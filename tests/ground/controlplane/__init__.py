@@ -1,0 +1,18 @@
+"""A real Kubernetes control plane on loopback: etcd, kube-apiserver and, on request, kube-controller-manager."""
+
+from ground.controlplane.api import Api, ApiError
+from ground.controlplane.assets import AssetsError, ensure_assets
+from ground.controlplane.controlplane import ControlPlane, ControlPlaneError, KubectlError
+from ground.controlplane.processes import Child, ChildError
+
+__all__ = [
+    "Api",
+    "ApiError",
+    "AssetsError",
+    "Child",
+    "ChildError",
+    "ControlPlane",
+    "ControlPlaneError",
+    "KubectlError",
+    "ensure_assets",
+]
