@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ground.controlplane import ControlPlane, ensure_assets
+from ground.controlplane import AssetsError, ControlPlane, ensure_assets
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 GROUP = "cbr-operator.io"
@@ -17,8 +17,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     if any("controlplane" in getattr(item, "fixturenames", ()) for item in session.items):
-        with session.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-            ensure_assets()
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        try:
+            with capture.global_and_fixture_disabled():
+                ensure_assets()
+        except AssetsError as error:
+            raise pytest.UsageError(str(error)) from error
 
 
 @pytest.fixture(scope="session")

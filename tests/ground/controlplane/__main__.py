@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from ground.controlplane.assets import AssetsError, ensure_assets
 from ground.controlplane.controlplane import ControlPlane, ControlPlaneError
+from ground.controlplane.processes import ChildError
 
 
 def main() -> int:
@@ -26,7 +27,7 @@ def main() -> int:
             print(ensure_assets())
             return 0
         return _run(controller_manager=options.controller_manager)
-    except (AssetsError, ControlPlaneError) as error:
+    except (AssetsError, ChildError, ControlPlaneError) as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

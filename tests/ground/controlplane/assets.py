@@ -64,11 +64,9 @@ def ensure_assets(environ: Mapping[str, str] = os.environ) -> Path:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             _build_missing(folder, environ)
-        except PermissionError as error:
+        except OSError as error:
             lacking = ", ".join(program.name for program in _missing(folder))
-            raise AssetsError(
-                f"{folder} lacks {lacking}, and they cannot be built into it: {error.strerror}"
-            ) from error
+            raise AssetsError(f"{folder} lacks {lacking}, which cannot be built into it: {error.strerror}") from error
     return folder
 
 
@@ -93,21 +91,22 @@ def _build_missing(folder: Path, environ: Mapping[str, str]) -> None:
         for left in folder.glob(f"{BUILDING}*"):
             shutil.rmtree(left, ignore_errors=True)
         missing = _missing(folder)
+        go = _go(environ) if missing else ""
         for step, program in enumerate(missing, start=1):
             where = f"{step} of {len(missing)}; about {program.takes} on two cores"
             _say(f"building {program.name} ({where}) …")
             begun = time.monotonic()
-            _build(program, folder=folder, environ=environ)
+            _build(program, go=go, folder=folder, environ=environ)
             _say(f"built {program.name} in {_duration(time.monotonic() - begun)}")
 
 
-def _build(program: Program, *, folder: Path, environ: Mapping[str, str]) -> None:
+def _build(program: Program, *, go: str, folder: Path, environ: Mapping[str, str]) -> None:
     # Beside its final place, so that the rename is atomic; removed also when this process is killed.
     with tempfile.TemporaryDirectory(prefix=BUILDING, dir=folder) as scratch:
         output = Path(scratch) / program.name
         stamp = f"-s -w -X k8s.io/component-base/version.gitVersion={kubernetes_version()}"
         child = Child(
-            [_go(environ), "build", "-trimpath", "-ldflags", stamp, "-o", output, program.package],
+            [go, "build", "-trimpath", "-ldflags", stamp, "-o", output, program.package],
             log=Path(scratch) / "go.log",
             # Static, and independent of any workspace around the checkout.
             env={**environ, "CGO_ENABLED": "0", "GOWORK": "off"},
