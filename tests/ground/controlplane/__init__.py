@@ -2,7 +2,8 @@
 
 from ground.controlplane.api import Api, ApiError
 from ground.controlplane.assets import AssetsError, ensure_assets
-from ground.controlplane.controlplane import ControlPlane, ControlPlaneError, KubectlError
+from ground.controlplane.controlplane import ControlPlane, ControlPlaneError
+from ground.controlplane.kubectl import KubectlError
 from ground.controlplane.processes import Child, ChildError
 
 __all__ = [

@@ -1,7 +1,6 @@
 """A Kubernetes control plane as child processes, on loopback, with a data directory of its own."""
 
 import json
-import os
 import secrets
 import shutil
 import socket
@@ -14,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from ground.controlplane import kubectl
 from ground.controlplane.api import Api, ApiError
 from ground.controlplane.assets import ensure_assets
 from ground.controlplane.keys import new_private_key
@@ -33,13 +33,6 @@ CONTROLLERS = (
 
 class ControlPlaneError(RuntimeError):
     """A program of the control plane did not come up; the message ends with the tail of its log."""
-
-
-class KubectlError(subprocess.CalledProcessError):
-    """kubectl failed. Its message holds what kubectl said."""
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}\n{self.stderr}"
 
 
 class ControlPlane:
@@ -205,6 +198,8 @@ class ControlPlane:
         self._wait("kube-controller-manager", lambda: self._exists("namespaces/default/serviceaccounts/default"))
 
     def _run(self, name: str, *arguments: str) -> None:
+        if predecessor := self._children.pop(name, None):
+            predecessor.kill()
         self._children[name] = Child(
             [self.assets / name, *arguments],
             log=self.directory / f"{name}.log",
@@ -253,9 +248,8 @@ class ControlPlane:
         return self.api().request(method, path, **options)
 
     def kubectl_environment(self, kubeconfig: Path | None = None) -> dict[str, str]:
-        """The environment for a kubectl, with its cache inside the data directory."""
-        cache = str(self.directory / "kubectl-cache")
-        return {**os.environ, "KUBECONFIG": str(kubeconfig or self.kubeconfig), "KUBECACHEDIR": cache}
+        """The environment for a kubectl that is started otherwise than by ``kubectl``, e.g. to watch."""
+        return kubectl.environment(kubeconfig or self.kubeconfig, cache=self.directory / "kubectl-cache")
 
     def kubectl(
         self,
@@ -278,18 +272,13 @@ class ControlPlane:
             KubectlError: It failed, and ``check`` is set.
 
         """
-        done = subprocess.run(
+        return kubectl.run(
             [self.assets / "kubectl", *arguments],
-            input=input or "",
-            env=self.kubectl_environment(kubeconfig),
-            capture_output=True,
-            text=True,
+            environ=self.kubectl_environment(kubeconfig),
+            stdin=input or "",
+            check=check,
             timeout=timeout,
-            check=False,
         )
-        if check and done.returncode:
-            raise KubectlError(done.returncode, done.args, done.stdout, done.stderr)
-        return done
 
     def service_account_kubeconfig(self, name: str, *, namespace: str, seconds: int = 3600) -> Path:
         """Write a kubeconfig that holds a token of an existing ServiceAccount, valid for so many seconds.
