@@ -51,8 +51,9 @@ class Watch:
         self._identity = identity
         self._changed = changed
         self._deleted = deleted
-        self._stop = threading.Event()
         self._loop = asyncio.get_running_loop()
+        self._watching: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -66,7 +67,9 @@ class Watch:
 
     async def stop(self, seconds: float) -> None:
         """Ask it to end, and wait so long for that."""
-        self._stop.set()
+        if self._watching is None or self._ended.is_set():
+            return
+        self._watching.call_soon_threadsafe(self._stop.set)
         try:
             await asyncio.wait_for(self._ended.wait(), seconds)
         except TimeoutError:
@@ -81,6 +84,7 @@ class Watch:
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def _operate(self) -> None:
+        self._watching = asyncio.get_running_loop()
         await kopf.operator(
             registry=self._registry(),
             settings=_settings(),

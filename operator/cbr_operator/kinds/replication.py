@@ -96,7 +96,7 @@ class Submission(Model):
     credential_version: str = ""
     suspended_time: MicroTime | None = None
     """Since when it has been suspended after a first try: meanwhile the deadline stands still."""
-    suspended_seconds: int = 0
+    suspended_seconds: int | None = None
     """How long it was suspended before that, in all."""
 
 

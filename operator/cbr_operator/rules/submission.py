@@ -252,7 +252,7 @@ def _resumed(view: View, *, always: bool = False) -> Status:
     paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
     submission = status.submission
     if submission is not None and submission.suspended_time is not None:
-        suspended = submission.suspended_seconds + (view.now - submission.suspended_time).total_seconds()
+        suspended = (submission.suspended_seconds or 0) + (view.now - submission.suspended_time).total_seconds()
         submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
     start = status.start_time
     if start is None or (paused and submission is None):
@@ -298,7 +298,7 @@ def _by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
     if looking or paused or status.start_time is None or (said is not None and said.status == FALSE):
         return decision
-    suspended = status.submission.suspended_seconds if status.submission is not None else 0
+    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
     deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
     left = (deadline - view.now).total_seconds()
     if left > 0:

@@ -1,0 +1,21 @@
+"""The machine's clocks."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """The real Clock."""
+
+    def now(self) -> datetime:
+        """The wall clock, in UTC."""
+        return datetime.now(UTC)
+
+    def boottime(self) -> float:
+        """Seconds since the machine started, its suspended time included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others run for this long."""
+        await asyncio.sleep(seconds)

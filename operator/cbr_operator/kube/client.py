@@ -1,0 +1,180 @@
+"""The Kube port over plain HTTP; generated models cost three times the CPU (reference: kubernetes-facts)."""
+
+import base64
+import json
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from cbr_operator.kinds.common import GROUP, VERSION, format_micro_time
+from cbr_operator.kube.config import Connection
+from cbr_operator.ports import (
+    ConflictError,
+    EventNote,
+    Json,
+    KubeError,
+    NotFoundError,
+    Page,
+    RefusedError,
+    ResourceKind,
+    SecretData,
+    UnavailableError,
+)
+
+PAGE_SIZE = 500
+CONNECTIONS = 64
+REQUEST_SECONDS = 10.0
+LIST_SECONDS = 60.0
+"""One page of a list of large objects takes longer than anything else."""
+REPORTER = f"{GROUP}/cbr-operator"
+_NOTE_LENGTH = 1024
+"""events.k8s.io/v1: a note has at most 1 kB."""
+_VERSIONS_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_ERRORS: dict[int, type[KubeError]] = {404: NotFoundError, 409: ConflictError}
+_REFUSED = frozenset({400, 413, 422})
+_GONE = 410
+
+
+class KubeClient:
+    """Requests to one API server. No retry, one time-out each, bounded connections."""
+
+    def __init__(self, connection: Connection, *, instance: str = "cbr-operator") -> None:
+        """``instance`` tells in Events which process reported them."""
+        self._server = connection.server.rstrip("/")
+        self._session = connection.new_session(limit=CONNECTIONS)
+        self._instance = instance
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._session.close()
+
+    async def list_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
+        """All objects, without managedFields, page by page.
+
+        Should the continue token expire in the middle (410), the list begins anew: pages already given come again
+        in a newer state, and a reader that stores by version and counts what it saw is none the wiser.
+        """
+        async for page in self._pages(kind, namespace, "application/json"):
+            yield page
+
+    async def list_version_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
+        """Like ``list_pages``, with the objects' metadata alone."""
+        async for page in self._pages(kind, namespace, _VERSIONS_ONLY):
+            yield page
+
+    async def _pages(self, kind: ResourceKind, namespace: str | None, accept: str) -> AsyncIterator[Page]:
+        parameters = {"limit": str(PAGE_SIZE)}
+        while True:
+            try:
+                body = await self.request(
+                    "GET", _path(kind, namespace), params=parameters, accept=accept, seconds=LIST_SECONDS
+                )
+            except _ExpiredError:
+                parameters.pop("continue", None)
+                continue
+            for item in body["items"]:
+                item["metadata"].pop("managedFields", None)
+            yield Page(tuple(body["items"]), int(body["metadata"]["resourceVersion"]))
+            if not body["metadata"].get("continue"):
+                return
+            parameters["continue"] = body["metadata"]["continue"]
+
+    async def get(self, kind: ResourceKind, *, namespace: str, name: str) -> Json:
+        """One object, without managedFields."""
+        return await self.request("GET", f"{_path(kind, namespace)}/{name}")
+
+    async def patch_status(self, kind: ResourceKind, *, namespace: str, name: str, patch: Json) -> Json:
+        """JSON merge patch of the status subresource."""
+        return await self.request(
+            "PATCH", f"{_path(kind, namespace)}/{name}/status", body=patch, content_type="application/merge-patch+json"
+        )
+
+    async def read_secret(self, *, namespace: str, name: str) -> SecretData:
+        """One Secret, its data decoded."""
+        found = await self.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
+        data = {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
+        return SecretData(resource_version=found["metadata"]["resourceVersion"], data=data)
+
+    async def create_event(self, event: EventNote) -> None:
+        """Post an Event; those about cluster-scoped objects lie in ``default``."""
+        namespace = event.regarding.get("namespace") or "default"
+        body = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{event.regarding['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": namespace},
+            "eventTime": format_micro_time(datetime.now(UTC)),
+            "reportingController": REPORTER,
+            "reportingInstance": self._instance,
+            "regarding": event.regarding,
+            "type": "Warning" if event.warning else "Normal",
+            "reason": event.reason,
+            "action": event.action,
+            "note": event.note.encode()[:_NOTE_LENGTH].decode(errors="ignore"),
+        }
+        await self.request("POST", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events", body=body)
+
+    async def request(  # noqa: PLR0913 - what a request has, each by its name
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        content_type: str = "application/json",
+        accept: str = "application/json",
+        params: dict[str, str] | None = None,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Json:
+        """One request and its decoded answer.
+
+        Raises:
+            KubeError: one of the errors of ``ports``.
+        """
+        headers = {"Accept": accept, **({"Content-Type": content_type} if body is not None else {})}
+        data = json.dumps(body) if body is not None else None
+        timeout = aiohttp.ClientTimeout(total=seconds)
+        try:
+            async with self._session.request(
+                method, self._server + path, params=params, data=data, headers=headers, timeout=timeout
+            ) as response:
+                text = await response.text()
+        except TimeoutError:
+            raise UnavailableError(f"{method} {path}: no answer within {seconds:.0f} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise UnavailableError(f"{method} {path}: {error or type(error).__name__}") from None
+        if response.status >= 400:  # noqa: PLR2004
+            raise _error(method, path, response.status, text)
+        found: Json = json.loads(text)
+        if "metadata" in found:
+            found["metadata"].pop("managedFields", None)
+        return found
+
+
+class _ExpiredError(UnavailableError):
+    """410: a continue token is too old."""
+
+
+def _path(kind: ResourceKind, namespace: str | None) -> str:
+    scope = f"/namespaces/{namespace}" if namespace else ""
+    return f"/apis/{GROUP}/{VERSION}{scope}/{kind.plural}"
+
+
+def _error(method: str, path: str, status: int, text: str) -> KubeError:
+    """The error that an answer stands for. etcd's own limit arrives as a 500, and will not go away either."""
+    message = f"{method} {path}: HTTP {status}: {_words(text)}"
+    if status == _GONE:
+        return _ExpiredError(message)
+    if status in _REFUSED or (status == 500 and "too large" in text):  # noqa: PLR2004
+        return RefusedError(message)
+    return _ERRORS.get(status, UnavailableError)(message)
+
+
+def _words(text: str) -> str:
+    try:
+        status: Any = json.loads(text)
+    except ValueError:
+        status = text
+    words = status.get("message", "") if isinstance(status, dict) else str(status)
+    return " ".join(str(words).split())[:512]

@@ -1,0 +1,89 @@
+"""The settings, from environment variables with the prefix CBR_OPERATOR_ (design, section 9)."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+PREFIX = "CBR_OPERATOR_"
+
+# A Service named cbr-operator makes Kubernetes put such variables into every container of its namespace
+# (reference: Kubernetes, "Discovering services", environment variables).
+_SERVICE_LINK = re.compile(r"(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+_PATTERN = r"^https?://([A-Za-z0-9.*_-]+|\[[0-9A-Fa-f:.]+\])(:(\*|[0-9]{1,5}))?/?$"
+_DEFAULT_ENDPOINTS = (
+    "https://cbr.*.myhuaweicloud.com",
+    "https://iam.*.myhuaweicloud.com",
+    "https://iam.myhuaweicloud.com",
+    "https://cbr.*.myhuaweicloud.eu",
+    "https://iam.*.myhuaweicloud.eu",
+    "https://iam.myhuaweicloud.eu",
+    "https://cbr.*.otc.t-systems.com",
+    "https://iam.*.otc.t-systems.com",
+)
+
+
+class SettingsError(ValueError):
+    """A setting is wrong; the message is one line that names it, its value, and what is allowed."""
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _none_yet(value: object) -> object:
+    if value:
+        raise PydanticCustomError("unsupported", "it comes with connections, in a later version; unset it")
+    return value
+
+
+Names = Annotated[tuple[Annotated[str, Field(pattern=_DNS_LABEL)], ...], BeforeValidator(_split)]
+Patterns = Annotated[tuple[Annotated[str, Field(pattern=_PATTERN)], ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """Everything that can be set; see the README's table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    namespaces: Names = ()
+    operator_namespace: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")] = ""
+    allowed_endpoints: Annotated[Patterns, Field(min_length=1)] = _DEFAULT_ENDPOINTS
+    denied_networks: Annotated[str, BeforeValidator(_none_yet)] = ""
+    ca_file: str = ""
+    http_host: str = ""
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    leader_election: bool = True
+    lease_duration_seconds: Annotated[int, Field(ge=3, le=3600)] = 15
+    workers: Annotated[int, Field(ge=1, le=256)] = 16
+    request_timeout_seconds: Annotated[float, Field(ge=1, le=600)] = 60
+    settle_seconds: Annotated[float, Field(ge=1, le=86400)] = 120
+    poll_min_seconds: Annotated[float, Field(ge=1, le=3600)] = 15
+    poll_max_seconds: Annotated[float, Field(ge=1, le=86400)] = 300
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "text"] = "json"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in these environment variables.
+
+    Raises:
+        SettingsError: one is wrong, or not known.
+    """
+    given = {name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX)}
+    known = {name.upper(): name for name in Settings.model_fields}
+    for name in given:
+        if name not in known and not _SERVICE_LINK.fullmatch(name):
+            raise SettingsError(f"{PREFIX}{name} is not a setting; there are {', '.join(sorted(known))}")
+    try:
+        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = str(first["loc"][0]).upper()
+        raise SettingsError(f"{PREFIX}{name}={given[name]!r} is wrong: {first['msg']}") from None
+    if settings.poll_min_seconds > settings.poll_max_seconds:
+        raise SettingsError(f"{PREFIX}POLL_MIN_SECONDS must not be greater than {PREFIX}POLL_MAX_SECONDS")
+    return settings

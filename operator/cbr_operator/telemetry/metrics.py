@@ -1,0 +1,92 @@
+"""Prometheus metrics. Counters count what this process did; gauges are computed from the cache at scrape."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+# A replicate call takes a fraction of a second or, when something is wrong, up to its time-out of a minute.
+_SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Where the gauges come from; each is called at scrape."""
+
+    replications: Callable[[], Mapping[str, int]]
+    """Objects by the reason of Succeeded."""
+    queue_depth: Callable[[], int]
+    watch_age: Callable[[], float]
+    """Seconds since the watch last asked or was answered."""
+    leader: Callable[[], bool]
+
+
+class Metrics(Collector):
+    """All metrics, in a registry of their own."""
+
+    def __init__(self, gauges: Gauges) -> None:
+        self._gauges = gauges
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._requests = Counter(
+            "cbr_operator_cloud_requests",
+            "Calls to the cloud, by operation and HTTP status (or what kept an answer from coming).",
+            ["operation", "code"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "cbr_operator_cloud_request_seconds",
+            "How long calls to the cloud took.",
+            ["operation"],
+            buckets=_SECONDS,
+            registry=self._registry,
+        )
+        self._submissions = Counter(
+            "cbr_operator_submissions", "Submissions by outcome.", ["outcome"], registry=self._registry
+        )
+        self._writes = Counter(
+            "cbr_operator_status_writes", "Writes of a status by result.", ["result"], registry=self._registry
+        )
+        self._dropped = Counter("cbr_operator_events_dropped", "Events that were not posted.", registry=self._registry)
+        self._registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges, as they are now."""
+        replications = GaugeMetricFamily(
+            "cbr_operator_replications", "CheckpointReplications by the reason of Succeeded.", labels=["reason"]
+        )
+        for reason, count in sorted(self._gauges.replications().items()):
+            replications.add_metric([reason], count)
+        yield replications
+        depth = self._gauges.queue_depth()
+        yield GaugeMetricFamily("cbr_operator_queue_depth", "Objects that wait for a decision.", value=depth)
+        age = self._gauges.watch_age()
+        yield GaugeMetricFamily("cbr_operator_watch_age_seconds", "Since the watch last asked.", value=age)
+        leads = float(self._gauges.leader())
+        yield GaugeMetricFamily("cbr_operator_leader", "1 while this process leads.", value=leads)
+
+    def count_cloud_request(self, operation: str, code: str, seconds: float) -> None:
+        """A call to the cloud is over."""
+        self._requests.labels(operation, code).inc()
+        self._seconds.labels(operation).observe(seconds)
+
+    def count_submission(self, outcome: str) -> None:
+        """A submission came to this outcome."""
+        self._submissions.labels(outcome).inc()
+
+    def count_status_write(self, result: str) -> None:
+        """A status write came to this result."""
+        self._writes.labels(result).inc()
+
+    def count_dropped_event(self) -> None:
+        """An Event was not posted."""
+        self._dropped.inc()
+
+    def render(self) -> bytes:
+        """The text format, version 0.0.4."""
+        return generate_latest(self._registry)

@@ -1,0 +1,156 @@
+"""The words in which stories are told: a namespace, vaults in the cloud, the operator, and what kubectl shows."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from ground.controlplane import ControlPlane
+from ground.controlplane.api import ApiError
+from ground.operator_process import OperatorProcess, eventually
+from ground.simulator import Simulator
+
+API = "/apis/cbr-operator.io/v1alpha1"
+PLURAL = "checkpointreplications"
+
+
+class Story:
+    """One story. Every token it puts into a Secret is looked for at its end, in all that was written anywhere."""
+
+    def __init__(self, controlplane: ControlPlane, cloud: Simulator, namespace: str, folder: Path) -> None:
+        self.controlplane = controlplane
+        self.cloud = cloud
+        self.namespace = namespace
+        self._folder = folder
+        self._tokens: list[str] = []
+        self._operators: list[OperatorProcess] = []
+
+    # ------------------------------------------------------------------------------------------ the operator
+
+    def operator(self, *, kubeconfig: Path | None = None, name: str = "operator", **settings: str) -> OperatorProcess:
+        """An operator that watches this story's namespace, not started yet."""
+        process = OperatorProcess(
+            kubeconfig=kubeconfig or self.controlplane.kubeconfig,
+            log=self._folder / f"{name}.log",
+            settings={"NAMESPACES": self.namespace, **settings},
+        )
+        self._operators.append(process)
+        return process
+
+    def end(self) -> None:
+        """Stop what runs, and look for tokens in logs, Events, objects and metrics."""
+        written = [process.probe("metrics")[1] for process in self._operators]
+        for process in self._operators:
+            process.kill()
+            process.records()  # each line of the log is a JSON record
+        written += [process.log_text() for process in self._operators]
+        written += [json.dumps(self.list(path)) for path in (self._path(PLURAL), self._events_path())]
+        for token in self._tokens:
+            for text in written:
+                assert token not in text, "a token was written somewhere"
+
+    # ------------------------------------------------------------------------------------------ the API server
+
+    def _path(self, plural: str, name: str = "") -> str:
+        return f"{API}/namespaces/{self.namespace}/{plural}" + (f"/{name}" if name else "")
+
+    def _events_path(self) -> str:
+        return f"/apis/events.k8s.io/v1/namespaces/{self.namespace}/events"
+
+    def request(self, method: str, path: str, **options: Any) -> Any:
+        """A request as the administrator."""
+        return self.controlplane.request(method, path, **options)
+
+    def list(self, path: str) -> list[dict[str, Any]]:
+        """All items under a path."""
+        items: list[dict[str, Any]] = self.request("GET", path)["items"]
+        return items
+
+    def secret(self, name: str = "cbr-token", *, token: str | None = None, key: str = "token") -> str:
+        """Create or replace a Secret with a token of this story's own; the token."""
+        value = f"tok-{uuid.uuid4().hex}" if token is None else token
+        if value.strip():
+            self._tokens += [line for line in value.split() if len(line) > 8]
+        path = f"/api/v1/namespaces/{self.namespace}/secrets"
+        body = {"metadata": {"name": name}, "stringData": {key: value}}
+        try:
+            self.request("POST", path, body=body)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            self.request("PUT", f"{path}/{name}", body=body)
+        return value
+
+    def create(self, name: str, **changes: Any) -> dict[str, Any]:
+        """Create a CheckpointReplication from a source vault of its own to a destination of its own."""
+        whole = {**self.pair(), "tokenSecretRef": {"name": "cbr-token"}, "endpoint": self.cloud.url, **changes}
+        spec = {key: value for key, value in whole.items() if value is not None}
+        body = {
+            "apiVersion": "cbr-operator.io/v1alpha1",
+            "kind": "CheckpointReplication",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+        created: dict[str, Any] = self.request("POST", self._path(PLURAL), body=body)
+        return created
+
+    def get(self, name: str) -> dict[str, Any]:
+        """The object as it is."""
+        found: dict[str, Any] = self.request("GET", self._path(PLURAL, name))
+        return found
+
+    def patch(self, name: str, spec: dict[str, Any]) -> None:
+        """Change its spec."""
+        self.request(
+            "PATCH", self._path(PLURAL, name), body={"spec": spec}, content_type="application/merge-patch+json"
+        )
+
+    def patch_metadata(self, name: str, metadata: dict[str, Any]) -> None:
+        """Change its labels or annotations."""
+        self.request(
+            "PATCH", self._path(PLURAL, name), body={"metadata": metadata}, content_type="application/merge-patch+json"
+        )
+
+    def delete(self, name: str) -> None:
+        """Delete it."""
+        self.request("DELETE", self._path(PLURAL, name))
+
+    def condition(self, name: str, type_: str = "Succeeded") -> tuple[str, str]:
+        """Status and reason of a condition, ``("", "")`` while there is none."""
+        found = [each for each in self.conditions(name) if each["type"] == type_]
+        return (found[0]["status"], found[0]["reason"]) if found else ("", "")
+
+    def message(self, name: str, type_: str = "Succeeded") -> str:
+        """What a condition says."""
+        return next((str(each["message"]) for each in self.conditions(name) if each["type"] == type_), "")
+
+    def conditions(self, name: str) -> list[dict[str, Any]]:
+        """All conditions."""
+        found: list[dict[str, Any]] = self.get(name).get("status", {}).get("conditions", [])
+        return found
+
+    def submission(self, name: str) -> dict[str, Any]:
+        """status.submission, empty while there is none."""
+        found: dict[str, Any] = self.get(name)["status"].get("submission", {})
+        return found
+
+    def wait_for(self, name: str, reason: str, *, status: str | None = None, seconds: float = 60) -> None:
+        """Wait until Succeeded has this reason, and this status."""
+
+        def reached() -> bool:
+            now = self.condition(name)
+            return now[1] == reason and status in (None, now[0])
+
+        try:
+            eventually(reached, seconds=seconds)
+        except AssertionError as error:
+            logs = "\n".join(process.log_text()[-3000:] for process in self._operators)
+            raise AssertionError(f"{name} is {self.condition(name)}, not {reason}:\n{logs}") from error
+
+    def events(self, name: str) -> list[tuple[str, str]]:
+        """Type and reason of the Events about an object."""
+        return [
+            (each["type"], each["reason"])
+            for each in self.list(self._events_path())
+            if each["regarding"]["name"] == name
+        ]

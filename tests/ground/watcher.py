@@ -1,0 +1,62 @@
+"""Counts writes as the API server tells of them: a watch of its own on CheckpointReplications."""
+
+import json
+import ssl
+import threading
+import time
+import urllib.request
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from ground.controlplane.api import Api
+
+PATH = "/apis/cbr-operator.io/v1alpha1/checkpointreplications"
+
+
+class WriteCounter:
+    """Counts, by namespace and name, how often objects were modified while the context is open."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.modified: Counter[tuple[str, str]] = Counter()
+        self.latest: dict[tuple[str, str], dict[str, Any]] = {}
+        self._ready = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._version = self._api.request("GET", f"{PATH}?limit=1")["metadata"]["resourceVersion"]
+        self._thread.start()
+        self._ready.wait(30)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopped = True
+
+    def _watch(self) -> None:
+        context = ssl.create_default_context(cafile=self._api.ca_file)
+        headers = {"Authorization": f"Bearer {self._api.token}"}
+        while not self._stopped:
+            # The server ends each watch after a few seconds, so that this thread sees when it is no longer wanted.
+            query = f"watch=true&resourceVersion={self._version}&timeoutSeconds=5&allowWatchBookmarks=true"
+            request = urllib.request.Request(f"{self._api.url}{PATH}?{query}", headers=headers)
+            try:
+                with urllib.request.urlopen(request, timeout=30, context=context) as lines:
+                    self._ready.set()
+                    for line in lines:
+                        self._take(json.loads(line))
+            except OSError:
+                time.sleep(0.2)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        metadata = event["object"]["metadata"]
+        self._version = metadata["resourceVersion"]
+        if event["type"] == "BOOKMARK":
+            return
+        key = metadata["namespace"], metadata["name"]
+        self.latest[key] = event["object"]
+        if event["type"] == "MODIFIED":
+            self.modified[key] += 1
