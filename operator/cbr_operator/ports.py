@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
-from cbr_operator.kinds.replication import Target
+from cbr_operator.kinds.replication_status import Target
 
 Json = dict[str, Any]
 

@@ -44,7 +44,7 @@ class Story:
             process.kill()
             process.records()  # each line of the log is a JSON record
         written += [process.log_text() for process in self._operators]
-        written += [json.dumps(self.list(path)) for path in (self._path(PLURAL), self._events_path())]
+        written += [json.dumps(self.items(path)) for path in (self._path(PLURAL), self._events_path())]
         for token in self._tokens:
             for text in written:
                 assert token not in text, "a token was written somewhere"
@@ -61,10 +61,10 @@ class Story:
         """A request as the administrator."""
         return self.controlplane.request(method, path, **options)
 
-    def list(self, path: str) -> list[dict[str, Any]]:
+    def items(self, path: str) -> list[dict[str, Any]]:
         """All items under a path."""
-        items: list[dict[str, Any]] = self.request("GET", path)["items"]
-        return items
+        found: list[dict[str, Any]] = self.request("GET", path)["items"]
+        return found
 
     def secret(self, name: str = "cbr-token", *, token: str | None = None, key: str = "token") -> str:
         """Create or replace a Secret with a token of this story's own; the token."""
@@ -151,6 +151,6 @@ class Story:
         """Type and reason of the Events about an object."""
         return [
             (each["type"], each["reason"])
-            for each in self.list(self._events_path())
+            for each in self.items(self._events_path())
             if each["regarding"]["name"] == name
         ]

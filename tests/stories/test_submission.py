@@ -111,7 +111,7 @@ def test_deleting_is_never_held_up(story: Story) -> None:
         story.wait_for("taken", "Replicating")
         for name in ("waiting", "taken"):
             story.delete(name)
-        assert story.list(story._path("checkpointreplications")) == []
+        assert story.items(story._path("checkpointreplications")) == []
         again = story.create("taken")
         story.wait_for("taken", "Replicating")
         assert len(story.cloud.accepted_calls(again["spec"]["source"]["vaultID"])) == 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import BackupState, Outcome
+from cbr_operator.kinds.replication_status import BackupState, Outcome
 from cbr_operator.ports import Body, Facts
 from cbr_operator.rules.answers import Verdict, clip, judge, judge_look
 from ground.objects import TOKEN

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.common import format_micro_time, format_time
 from cbr_operator.kinds.reasons import ALLOWED, Reason
-from cbr_operator.kinds.replication import Outcome, Status
+from cbr_operator.kinds.replication_status import Outcome, Status
 from cbr_operator.rules.access import parse_pattern
 from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.holds import Refusal, refusal_of

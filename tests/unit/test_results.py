@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.common import format_micro_time
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import (
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import (
+    MAX_BACKUPS,
     AnsweredDestination,
     AnsweredSource,
     Backup,
     BackupState,
     Outcome,
-    Replication,
     Status,
     Submission,
 )
@@ -23,7 +24,7 @@ from cbr_operator.rules.answers import Answer, Verdict
 from cbr_operator.rules.patches import difference, events_of, status_patch
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.results import LONGEST_PAUSE, Try, reduced, settled
-from cbr_operator.rules.tracking import MAX_BACKUPS, with_backups
+from cbr_operator.rules.tracking import with_backups
 from cbr_operator.rules.view import Submit
 from ground.objects import NOW, replication, spec, view
 

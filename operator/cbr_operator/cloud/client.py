@@ -13,7 +13,7 @@ from aiohttp.abc import AbstractStreamWriter
 from cbr_operator import __version__
 from cbr_operator.cloud import wire
 from cbr_operator.cloud.connector import make_connector, make_tls
-from cbr_operator.kinds.replication import Target
+from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Body, Clock, Credential, Facts, ReplicateRequest
 
 LONGEST_ANSWER = 8 * 2**20

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from cbr_operator.kinds.replication import Target
+from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import ReplicateRequest
 
 _DAY = 86400.0

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 
 from cbr_operator.engine.cache import Cache
-from cbr_operator.kinds.replication import KIND, PLURAL, Replication, Status
+from cbr_operator.kinds.replication import KIND, PLURAL, Replication
+from cbr_operator.kinds.replication_status import Status
 from cbr_operator.ports import (
     Clock,
     ConflictError,

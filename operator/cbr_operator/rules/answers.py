@@ -5,13 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import (
-    AnsweredDestination,
-    AnsweredSource,
-    Backup,
-    BackupState,
-    Outcome,
-)
+from cbr_operator.kinds.replication_status import AnsweredDestination, AnsweredSource, Backup, BackupState, Outcome
 from cbr_operator.ports import Body, Facts
 
 _QUOTE_LENGTH = 512

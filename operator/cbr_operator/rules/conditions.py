@@ -5,7 +5,8 @@ from datetime import datetime
 
 from cbr_operator.kinds.common import Condition
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import Replication, Status
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Status
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 _PAUSED = frozenset({Reason.SUSPENDED, Reason.RESTORED})

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import Outcome, Replication
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.lanes import target_of
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cbr_operator.kinds.common import comparable_id
-from cbr_operator.kinds.replication import Outcome, Replication, Target
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Outcome, Target
 from cbr_operator.rules.access import comparable_endpoint, endpoint_of_region
 
 # With these outcomes nothing of the object is on its way to the vault, or ever will be.

@@ -4,7 +4,8 @@ from typing import Any
 
 from cbr_operator.kinds.common import API_VERSION, Metadata
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import KIND, Replication, Status
+from cbr_operator.kinds.replication import KIND, Replication
+from cbr_operator.kinds.replication_status import Status
 from cbr_operator.ports import EventNote, Json
 from cbr_operator.rules.conditions import FALSE
 

@@ -1,7 +1,7 @@
 """What follows from the View of one CheckpointReplication: the way in to all rules."""
 
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import Outcome, Status
+from cbr_operator.kinds.replication_status import Outcome, Status
 from cbr_operator.rules.conditions import FALSE, TRUE, Statement, is_final, observed, with_conditions
 from cbr_operator.rules.results import CANNOT_BE_CANCELLED, after_submission, unresolved_yet
 from cbr_operator.rules.submission import decide_submission

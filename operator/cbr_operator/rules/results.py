@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import Backup, BackupState, Outcome, Replication, Status, Submission
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Backup, BackupState, Outcome, Status, Submission
 from cbr_operator.rules.answers import Answer, Verdict
 from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, with_conditions
 from cbr_operator.rules.tracking import with_backups

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import comparable_id, format_time
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import RESTORED_LABEL, Outcome, Spec, Status, Submission, Target
+from cbr_operator.kinds.replication import RESTORED_LABEL
+from cbr_operator.kinds.replication_spec import Spec
+from cbr_operator.kinds.replication_status import Outcome, Status, Submission, Target
 from cbr_operator.ports import ReplicateRequest
 from cbr_operator.rules.access import is_allowed, problem_with
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions

@@ -3,10 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from cbr_operator.kinds.replication import Backup, BackupState, Status, Summary
-
-MAX_BACKUPS = 5000
-"""So many entries fit into one object with room to spare (about 7,500 would: reference, etcd's request limit)."""
+from cbr_operator.kinds.replication_status import MAX_BACKUPS, Backup, BackupState, Status, Summary
 
 _FINISHED = frozenset({BackupState.SUCCEEDED, BackupState.FAILED, BackupState.SKIPPED})
 # Failed and open ones first: what a person looks for must not be what is left out.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from cbr_operator.kinds.replication import Replication, Status, Submission, Target
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Status, Submission, Target
 from cbr_operator.ports import Credential, ReplicateRequest
 from cbr_operator.rules.access import EndpointPattern
 from cbr_operator.rules.answers import Verdict

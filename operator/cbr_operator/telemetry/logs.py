@@ -8,7 +8,12 @@ from typing import Any
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings"}
 """Attributes every record has; whatever else it has was passed in ``extra``."""
-_NOISY = {"kopf": logging.WARNING, "aiohttp": logging.WARNING, "asyncio": logging.WARNING}
+_NOISY = {
+    "kopf": logging.WARNING,
+    "kopf._core.reactor.running": logging.ERROR,  # warns at each start that it does not handle signals: we do
+    "aiohttp": logging.WARNING,
+    "asyncio": logging.WARNING,
+}
 
 
 class JsonFormatter(logging.Formatter):
