@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ground.controlplane import AssetsError, ControlPlane, ensure_assets
+from ground.operator_process import eventually
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 GROUP = "cbr-operator.io"
@@ -46,6 +47,8 @@ def crds(controlplane: ControlPlane) -> ControlPlane:
     if any(folder.glob("*.yaml")):
         controlplane.kubectl("apply", "--server-side", "-f", folder)
         controlplane.kubectl("wait", "--for=condition=Established", "-f", folder)
+        # Discovery, by which kubectl knows short names, comes a moment after Established.
+        eventually(lambda: controlplane.kubectl("explain", "cpr", check=False).returncode == 0)
     return controlplane
 
 

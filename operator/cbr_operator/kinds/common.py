@@ -70,11 +70,17 @@ class Condition(Model):
     """One condition, as metav1.Condition has it."""
 
     type: str
+    """What it is about."""
     status: str
+    """True, False or Unknown."""
     reason: str
+    """Why, in one word for machines."""
     message: str = ""
+    """What happened, what follows and, where a person must act, what to do."""
     last_transition_time: Time
+    """When status last changed."""
     observed_generation: int = 0
+    """The generation that it speaks of."""
 
 
 class Metadata(Model):
