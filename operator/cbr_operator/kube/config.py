@@ -68,8 +68,9 @@ async def connect() -> Connection:
         if os.environ.get("KUBERNETES_SERVICE_HOST"):
             load_incluster_config(client_configuration=configuration)
             return Connection(configuration, default_namespace=_own_namespace())
-        await load_kube_config(client_configuration=configuration)
-        _, current = list_kube_config_contexts()
+        file = os.environ.get("KUBECONFIG") or None  # the package would remember what it was at import
+        await load_kube_config(config_file=file, client_configuration=configuration)
+        _, current = list_kube_config_contexts(config_file=file)
     except (ConfigException, OSError, ValueError) as error:
         raise ConfigError(
             f"No usable Kubernetes configuration: {error}. Run in a cluster with a ServiceAccount, or set KUBECONFIG"

@@ -38,9 +38,9 @@ class ProbeServer:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metricsz)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
-        await web.TCPSite(self._runner, host or None, port, shutdown_timeout=0.5).start()
+        await web.TCPSite(self._runner, host or None, port).start()
         return int(self._runner.addresses[0][1])
 
     async def stop(self) -> None:

@@ -1,0 +1,126 @@
+"""Logs and metrics."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import aiohttp
+import pytest
+
+from cbr_operator.telemetry.logs import JsonFormatter, TextFormatter, configure_logging
+from cbr_operator.telemetry.metrics import Gauges, Metrics
+from cbr_operator.telemetry.server import Check, ProbeServer
+
+
+def record(message: str, **extra: object) -> logging.LogRecord:
+    made = logging.makeLogRecord({"name": "a.b", "levelno": 20, "levelname": "INFO", "msg": message, **extra})
+    made.created = 0.5
+    return made
+
+
+def test_a_record_is_one_line_of_json_with_the_object() -> None:
+    about = {"namespace": "dr", "name": "orders", "uid": "u"}
+    line = JsonFormatter().format(record("two\nlines", object=about, http_status=200, request_id=""))
+    assert "\n" not in line
+    assert json.loads(line) == {
+        "time": "1970-01-01T00:00:00.500+00:00",
+        "level": "info",
+        "logger": "a.b",
+        "message": "two\nlines",
+        "object": about,
+        "http_status": 200,
+    }
+
+
+def test_the_object_that_kopf_speaks_of_is_named_too() -> None:
+    line = JsonFormatter().format(record("x", k8s_ref={"namespace": "dr", "name": "orders"}, k8s_skip=True))
+    assert json.loads(line)["object"] == {"namespace": "dr", "name": "orders"}
+
+
+def test_a_traceback_is_part_of_its_record() -> None:
+    try:
+        int("broken")
+    except ValueError:
+        made = record("failed", exc_info=sys.exc_info())
+    line = JsonFormatter().format(made)
+    assert "\n" not in line
+    assert "ValueError: invalid literal" in json.loads(line)["traceback"]
+
+
+def test_text_names_the_object_behind_the_message() -> None:
+    line = TextFormatter("%(message)s").format(record("waits", object={"namespace": "dr", "name": "orders"}))
+    assert line == "waits [dr/orders]"
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    logger = logging.getLogger()
+    handlers, level = logger.handlers[:], logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+    logging.captureWarnings(capture=False)
+    for name in ("kopf", "kopf._core.reactor.running", "aiohttp", "asyncio"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
+def test_libraries_are_quiet_unless_everything_is_asked_for(root: logging.Logger) -> None:
+    configure_logging("info", "json")
+    assert len(root.handlers) == 1
+    assert not logging.getLogger("kopf.anything").isEnabledFor(logging.INFO)
+    assert logging.getLogger("cbr_operator.x").isEnabledFor(logging.INFO)
+    configure_logging("debug", "text")
+    assert logging.getLogger("kopf.anything").isEnabledFor(logging.DEBUG)
+
+
+def metrics() -> Metrics:
+    return Metrics(Gauges(lambda: {"Replicating": 2}, lambda: 5, lambda: 1.5, lambda: True))
+
+
+def test_counters_and_gauges_are_rendered() -> None:
+    told = metrics()
+    told.count_submission("Submitted")
+    told.count_cloud_request("replicate", "200", 0.2)
+    told.count_status_write("written")
+    told.count_dropped_event()
+    text = told.render().decode()
+    for line in (
+        'cbr_operator_submissions_total{outcome="Submitted"} 1.0',
+        'cbr_operator_cloud_requests_total{code="200",operation="replicate"} 1.0',
+        'cbr_operator_cloud_request_seconds_bucket{le="0.25",operation="replicate"} 1.0',
+        'cbr_operator_status_writes_total{result="written"} 1.0',
+        "cbr_operator_events_dropped_total 1.0",
+        'cbr_operator_replications{reason="Replicating"} 2.0',
+        "cbr_operator_queue_depth 5.0",
+        "cbr_operator_watch_age_seconds 1.5",
+        "cbr_operator_leader 1.0",
+        "process_resident_memory_bytes",
+    ):
+        assert line in text
+
+
+async def test_probes_say_why_and_never_hang() -> None:
+    found = {"live": Check(ok=True, words="alive"), "ready": Check(ok=False, words="not yet")}
+
+    def broken() -> Check:
+        raise RuntimeError("a defect")
+
+    server = ProbeServer(live=lambda: found["live"], ready=lambda: found["ready"], metrics=metrics().render)
+    failing = ProbeServer(live=broken, ready=broken, metrics=metrics().render)
+    port, other = await server.start("127.0.0.1", 0), await failing.start("127.0.0.1", 0)
+    try:
+        async with aiohttp.ClientSession() as session:
+            for url, status, words in (
+                (f"http://127.0.0.1:{port}/livez", 200, "alive"),
+                (f"http://127.0.0.1:{port}/readyz", 503, "not yet"),
+                (f"http://127.0.0.1:{port}/metrics", 200, "cbr_operator_leader"),
+                (f"http://127.0.0.1:{other}/livez", 500, "see the log"),
+            ):
+                async with session.get(url) as answer:
+                    assert (answer.status, words in await answer.text()) == (status, True)
+        with pytest.raises(OSError, match="address"):
+            await ProbeServer(live=broken, ready=broken, metrics=metrics().render).start("127.0.0.1", port)
+    finally:
+        await server.stop()
+        await failing.stop()
