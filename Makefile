@@ -32,7 +32,7 @@ assets: venv ## Find or build the Kubernetes programs, and print their folder
 	@PYTHONPATH=tests $(BIN)/python -m ground.controlplane assets
 
 crds: venv ## Write manifests/crds/ from the models
-	@$(BIN)/cbr-operator crds > manifests/crds/cbr-operator.io.yaml
+	@$(BIN)/cbr-operator crds --directory manifests/crds
 
 lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .

@@ -8,7 +8,7 @@ from typing import Any
 from ground.controlplane import ControlPlane
 from ground.controlplane.api import ApiError
 from ground.operator_process import OperatorProcess, eventually
-from ground.simulator import Simulator
+from ground.simulator import Call, Simulator, Vault, make_backups
 
 API = "/apis/cbr-operator.io/v1alpha1"
 PLURAL = "checkpointreplications"
@@ -24,13 +24,56 @@ class Story:
         self._folder = folder
         self._tokens: list[str] = []
         self._operators: list[OperatorProcess] = []
+        self._refused: list[str] = []
+
+    # ------------------------------------------------------------------------------------------ the cloud
+
+    def pair(self, *, backups: int = 3, destinations: int = 1) -> dict[str, Any]:
+        """A source vault of its own, and destination vaults in so many regions: ``source`` and ``destination``.
+
+        With more than one destination they are under ``destinations``.
+        """
+        source = Vault(backups=make_backups(backups))
+        others = [
+            Vault(region=f"region{number}", project_id=f"{number:032x}", protect_type="replication")
+            for number in range(2, 2 + destinations)
+        ]
+        self.cloud.add(source, *others)
+        places = [_place(each) for each in others]
+        chosen = {"destination": places[0]} if destinations == 1 else {"destinations": places}
+        return {"source": _place(source), **chosen}
+
+    def fault(self, vault_id: str, **fault: Any) -> None:
+        """Order a fault for the calls on a vault; see ``Simulator.order``."""
+        self.cloud.order(vault_id, **fault)
+
+    def release_faults(self) -> None:
+        """Let what hangs go on, and forget what was ordered."""
+        self.cloud.release()
+
+    def refuse_token(self, token: str) -> None:
+        """Let this token have expired."""
+        self._refused.append(token)
+        self.cloud.refuse_tokens(self._refused)
+
+    def posts(self, vault_id: str) -> list[Call]:
+        """The POSTs that came for a vault."""
+        return self.cloud.received(vault_id)
+
+    def accepted(self, vault_id: str) -> list[Call]:
+        """Those that took effect."""
+        return self.cloud.accepted(vault_id)
+
+    def most_at_once(self, vault_id: str) -> int:
+        """How many calls on a vault were ever under way at once."""
+        return self.cloud.most_at_once(vault_id)
 
     # ------------------------------------------------------------------------------------------ the operator
 
-    def operator(self, *, kubeconfig: Path | None = None, name: str = "operator", **settings: str) -> OperatorProcess:
+    def operator(self, name: str = "operator", **settings: str) -> OperatorProcess:
         """An operator that watches this story's namespace, not started yet."""
         process = OperatorProcess(
-            kubeconfig=kubeconfig or self.controlplane.kubeconfig,
+            kubeconfig=self.controlplane.kubeconfig,
             log=self._folder / f"{name}.log",
             settings={"NAMESPACES": self.namespace, **settings},
         )
@@ -39,6 +82,7 @@ class Story:
 
     def end(self) -> None:
         """Stop what runs, and look for tokens in logs, Events, objects and metrics."""
+        self.cloud.release()
         written = [process.probe("metrics")[1] for process in self._operators]
         for process in self._operators:
             process.kill()
@@ -48,6 +92,10 @@ class Story:
         for token in self._tokens:
             for text in written:
                 assert token not in text, "a token was written somewhere"
+
+    def forget(self, operator: OperatorProcess) -> None:
+        """Its log holds no JSON records: it never started."""
+        self._operators.remove(operator)
 
     # ------------------------------------------------------------------------------------------ the API server
 
@@ -83,7 +131,8 @@ class Story:
 
     def create(self, name: str, **changes: Any) -> dict[str, Any]:
         """Create a CheckpointReplication from a source vault of its own to a destination of its own."""
-        whole = {**self.pair(), "tokenSecretRef": {"name": "cbr-token"}, "endpoint": self.cloud.url, **changes}
+        pair = {} if {"source", "destination"} <= set(changes) else self.pair()
+        whole = {**pair, "tokenSecretRef": {"name": "cbr-token"}, "endpoint": self.cloud.url, **changes}
         spec = {key: value for key, value in whole.items() if value is not None}
         body = {
             "apiVersion": "cbr-operator.io/v1alpha1",
@@ -154,3 +203,7 @@ class Story:
             for each in self.items(self._events_path())
             if each["regarding"]["name"] == name
         ]
+
+
+def _place(vault: Vault) -> dict[str, str]:
+    return {"region": vault.region, "projectID": vault.project_id, "vaultID": vault.id}

@@ -28,7 +28,7 @@ def test_it_waits_for_a_usable_token_and_goes_on_by_itself(story: Story, key: st
         eventually(lambda: ("Warning", "WaitingForSecret") in story.events("orders"))
         token = story.secret()
         story.wait_for("orders", "Replicating", seconds=15)
-        [call] = story.cloud.accepted_calls(created["spec"]["source"]["vaultID"])
+        [call] = story.accepted(created["spec"]["source"]["vaultID"])
         assert call.token == token
 
 
@@ -37,7 +37,7 @@ def test_white_space_around_a_token_does_no_harm(story: Story) -> None:
     with story.operator():
         created = story.create("orders")
         story.wait_for("orders", "Replicating")
-        [call] = story.cloud.accepted_calls(created["spec"]["source"]["vaultID"])
+        [call] = story.accepted(created["spec"]["source"]["vaultID"])
         assert call.token == "tok-with-space-around"
 
 
@@ -45,7 +45,7 @@ def test_a_refused_token_holds_everybody_with_it_and_is_not_tried_again_before_i
     story: Story,
 ) -> None:
     refused = story.secret()
-    story.cloud.refuse_token(refused)
+    story.refuse_token(refused)
     with story.operator():
         story.create("first")
         story.wait_for("first", "AuthenticationFailed")
@@ -54,7 +54,7 @@ def test_a_refused_token_holds_everybody_with_it_and_is_not_tried_again_before_i
             story.wait_for(name, "AuthenticationFailed")
             assert "Put a new token into the Secret" in story.message(name)
             assert story.submission(name) == {}
-        assert [story.cloud.received_posts(vault) for vault in vaults] == [[], []]
+        assert [story.posts(vault) for vault in vaults] == [[], []]
         story.secret()
         for name in ("first", "second", "third"):
             story.wait_for(name, "Replicating", seconds=90)

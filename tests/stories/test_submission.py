@@ -12,7 +12,7 @@ def test_a_resource_is_submitted_once_and_its_answer_is_in_the_status(story: Sto
         story.wait_for("orders", "Replicating")
         status = story.get("orders")["status"]
         vault = created["spec"]["source"]["vaultID"]
-        [call] = story.cloud.accepted_calls(vault)
+        [call] = story.accepted(vault)
         assert [(each["backupID"], each["replicationRecordID"]) for each in status["backups"]] == [
             (each["backup_id"], each["replication_record_id"]) for each in call.answer["replication"]["backups"]
         ]
@@ -29,7 +29,7 @@ def test_a_resource_is_submitted_once_and_its_answer_is_in_the_status(story: Sto
             "Reconciling",
         }
         assert "cannot be cancelled" in story.message("orders", "Submitted")
-        assert len(story.cloud.received_posts(vault)) == 1
+        assert len(story.posts(vault)) == 1
         assert writes.modified[story.namespace, "orders"] == 2
         eventually(lambda: ("Normal", "Submitted") in story.events("orders"))
 
@@ -56,7 +56,7 @@ def test_suspend_holds_what_is_not_submitted_and_resuming_lets_it_go(story: Stor
         created = story.create("held", suspend=True)
         story.wait_for("held", "Suspended")
         assert {each["type"] for each in story.conditions("held")} == {"Accepted", "Submitted", "Succeeded"}
-        assert story.cloud.received_posts(created["spec"]["source"]["vaultID"]) == []
+        assert story.posts(created["spec"]["source"]["vaultID"]) == []
         story.patch("held", {"suspend": False})
         story.wait_for("held", "Replicating")
         story.patch("held", {"suspend": True})
@@ -114,7 +114,7 @@ def test_deleting_is_never_held_up(story: Story) -> None:
         assert story.items(story._path("checkpointreplications")) == []
         again = story.create("taken")
         story.wait_for("taken", "Replicating")
-        assert len(story.cloud.accepted_calls(again["spec"]["source"]["vaultID"])) == 1
+        assert len(story.accepted(again["spec"]["source"]["vaultID"])) == 1
         assert operator.probe("livez")[0] == 200
 
 

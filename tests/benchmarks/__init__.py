@@ -1,0 +1,1 @@
+"""Figures, by ``make bench``: measured side by side in one run, and never asserted."""

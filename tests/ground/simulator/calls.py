@@ -1,0 +1,73 @@
+"""What the simulated cloud counts: every POST that came, and what came of it."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Call:
+    """One POST."""
+
+    vault_id: str
+    destination_region: str
+    token: str
+    body: bytes
+    came: float = field(default_factory=time.time)
+    went: float | None = None
+    accepted: bool = False
+    answer: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def record_ids(self) -> list[str]:
+        """The ids of the records that it began."""
+        return [each["replication_record_id"] for each in self.answer["replication"]["backups"]]
+
+
+class Calls:
+    """The book of calls. Safe to read from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: dict[str, list[Call]] = {}
+        self._now: Counter[str] = Counter()
+        self.most_at_once: Counter[str] = Counter()
+        self.gets: Counter[str] = Counter()
+
+    def begin(self, call: Call) -> None:
+        """A POST has come in."""
+        with self._lock:
+            self._calls.setdefault(call.vault_id, []).append(call)
+            self._now[call.vault_id] += 1
+            self.most_at_once[call.vault_id] = max(self.most_at_once[call.vault_id], self._now[call.vault_id])
+
+    def end(self, call: Call) -> None:
+        """It was answered, or its connection is gone."""
+        with self._lock:
+            call.went = time.time()
+            self._now[call.vault_id] -= 1
+
+    def received(self, vault_id: str = "") -> list[Call]:
+        """The POSTs on one vault in the order in which they came; on all with an empty id."""
+        with self._lock:
+            if vault_id:
+                return list(self._calls.get(vault_id, []))
+            return [call for calls in self._calls.values() for call in calls]
+
+    def accepted(self, vault_id: str = "") -> list[Call]:
+        """Those that took effect."""
+        return [call for call in self.received(vault_id) if call.accepted]
+
+    def summary(self) -> dict[str, Any]:
+        """The figures a benchmark asks for."""
+        accepted = self.accepted()
+        pairs = Counter((call.vault_id, call.destination_region) for call in accepted)
+        return {
+            "received": len(self.received()),
+            "accepted": len(accepted),
+            "most_for_one_pair": max(pairs.values(), default=0),
+            "most_at_once_on_a_vault": max(self.most_at_once.values(), default=0),
+            "gets": dict(self.gets),
+        }
