@@ -52,8 +52,7 @@ def _show(plane: ControlPlane, cloud: Simulator, folder: Path) -> None:
     operator = OperatorProcess(kubeconfig=plane.kubeconfig, log=folder / "operator.log")
     with operator:
         _say("The operator runs (cbr-operator run). Now a namespace, a Secret with a token, and one resource:")
-        _apply_samples(plane, cloud)
-        _watch(plane)
+        _apply_and_watch(plane, cloud)
         _report(plane, cloud)
         if os.environ.get("KEEP"):
             _keep(plane, cloud, operator, folder)
@@ -84,13 +83,14 @@ def _apply_samples(plane: ControlPlane, cloud: Simulator) -> None:
     print(_indented(plane.kubectl("apply", "-f", "-", input=text).stdout), flush=True)
 
 
-def _watch(plane: ControlPlane) -> None:
-    """Show ``kubectl get -w`` until the cloud has taken the call."""
-    _say("How it goes:")
-    print("  $ kubectl -n dr get cpr -w", flush=True)
-    command = [str(plane.assets / "kubectl"), "-n", "dr", "get", "cpr", "-w"]
+def _apply_and_watch(plane: ControlPlane, cloud: Simulator) -> None:
+    """Show ``kubectl get -w`` from before the resource is there until the cloud has taken the call."""
+    command = [str(plane.assets / "kubectl"), "get", "cpr", "--all-namespaces", "-w"]
     watching = subprocess.Popen(command, env=plane.kubectl_environment(), stdout=subprocess.PIPE, text=True)
     try:
+        _apply_samples(plane, cloud)
+        _say("How it goes:")
+        print("  $ kubectl get cpr --all-namespaces -w", flush=True)
         shown = threading.Thread(target=_copy, args=(watching,), daemon=True)
         shown.start()
         eventually(lambda: _condition(plane, "Submitted")["status"] == "True", what="the call was taken")

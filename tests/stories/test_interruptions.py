@@ -75,8 +75,7 @@ def test_deleted_during_its_call_the_answer_goes_to_an_event_and_the_log(story: 
         assert story.most_at_once(vault) == 1
 
 
-def test_frozen_between_intent_and_call_it_does_not_send_late(story: Story) -> None:
-    """SIGSTOP while the look at the cloud's clock hangs: the intent comes after, so freeze by a slow API server."""
+def test_frozen_during_its_call_it_takes_the_answer_when_it_wakes(story: Story) -> None:
     story.secret()
     pair = story.pair()
     vault = pair["source"]["vaultID"]

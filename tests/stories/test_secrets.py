@@ -1,35 +1,37 @@
 """Tokens that are not there yet, that are unusable, and that the cloud refuses."""
 
-import pytest
+import functools
 
 from ground.operator_process import eventually
 from ground.story import Story
 
+UNUSABLE = [
+    ("none", "", "", "does not exist"),
+    ("other-key", "other", "tok-in-another-key", "no key 'token'"),
+    ("empty", "token", "  \n", "is empty"),
+    ("two-lines", "token", "tok-first-line\ntok-second-line", "line break"),
+]
 
-@pytest.mark.parametrize(
-    ("key", "token", "part"),
-    [
-        ("", "", "does not exist"),
-        ("other", "tok-in-another-key", "no key 'token'"),
-        ("token", "  \n", "is empty"),
-        ("token", "tok-first-line\ntok-second-line", "line break"),
-    ],
-    ids=["no Secret", "no key", "empty", "line break"],
-)
-def test_it_waits_for_a_usable_token_and_goes_on_by_itself(story: Story, key: str, token: str, part: str) -> None:
-    if key:
-        story.secret(token=token, key=key)
+
+def test_it_waits_for_a_usable_token_and_goes_on_by_itself(story: Story) -> None:
+    vaults = {}
+    for name, key, token, _ in UNUSABLE:
+        if key:
+            story.secret(name, token=token, key=key)
+        made = story.create(name, tokenSecretRef={"name": name})
+        vaults[name] = made["spec"]["source"]["vaultID"]
     with story.operator():
-        created = story.create("orders")
-        story.wait_for("orders", "WaitingForSecret")
-        assert story.condition("orders", "Accepted") == ("Unknown", "WaitingForSecret")
-        for word in ("'cbr-token'", "'token'", part):
-            assert word in story.message("orders", "Accepted")
-        eventually(lambda: ("Warning", "WaitingForSecret") in story.events("orders"))
-        token = story.secret()
-        story.wait_for("orders", "Replicating", seconds=15)
-        [call] = story.accepted(created["spec"]["source"]["vaultID"])
-        assert call.token == token
+        for name, _, _, part in UNUSABLE:
+            story.wait_for(name, "WaitingForSecret")
+            assert story.condition(name, "Accepted") == ("Unknown", "WaitingForSecret")
+            for word in (f"'{name}'", "'token'", part):
+                assert word in story.message(name, "Accepted")
+            assert ("Warning", "WaitingForSecret") in eventually(functools.partial(story.events, name))
+        tokens = {name: story.secret(name) for name, *_ in UNUSABLE}
+        for name, token in tokens.items():
+            story.wait_for(name, "Replicating", seconds=15)
+            [call] = story.accepted(vaults[name])
+            assert call.token == token
 
 
 def test_white_space_around_a_token_does_no_harm(story: Story) -> None:

@@ -14,7 +14,7 @@ Id = Annotated[str, Field(pattern=_UUID, min_length=32, max_length=36)]
 # Source: "Replicating a Restore Point", destination_region: 0 to 255 characters of this set.
 Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._\-]+$", min_length=1, max_length=255)]
 Name = Annotated[str, Field(pattern=_DNS_SUBDOMAIN, min_length=1, max_length=253)]
-Seconds = Annotated[int, Field(ge=60, le=_YEAR)]
+Seconds = Annotated[int, Field(ge=1, le=_YEAR)]
 
 
 def _rule(rule: str, message: str, *, field: str = "") -> dict[str, str]:
