@@ -10,13 +10,24 @@ from typing import Any, Self
 from aiohttp import web
 
 from ground.simulator.calls import Call
-from ground.simulator.errors import GATEWAY, SERVICE, gateway_body, service_body
+from ground.simulator.errors import GATEWAY, SERVICE, gateway_body, service_body, unauthorized_body
 from ground.simulator.faults import Fault, as_bytes
 from ground.simulator.server import Cloud
 from ground.simulator.settings import Settings
 from ground.simulator.vaults import DOCUMENTED_EXAMPLE, Backup, Vault, make_backups, make_fleet
 
-__all__ = ["Backup", "Call", "Settings", "Simulator", "Vault", "make_backups", "make_fleet"]
+__all__ = [
+    "GATEWAY",
+    "SERVICE",
+    "Backup",
+    "Call",
+    "Settings",
+    "Simulator",
+    "Vault",
+    "make_backups",
+    "make_fleet",
+    "unauthorized_body",
+]
 
 
 class Simulator:

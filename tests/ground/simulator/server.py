@@ -23,6 +23,7 @@ from ground.simulator.vaults import Backup
 MOST = 1000
 """The largest and the default limit of a list."""
 _SIGNED = "SDK-HMAC-SHA256"
+_ID = web.RequestKey("id", str)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -61,7 +62,7 @@ class Cloud:
     @web.middleware
     async def _around(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Authentication before, and the forms of refusals after, whatever was asked for."""
-        request["id"] = uuid.uuid4().hex
+        request[_ID] = uuid.uuid4().hex
         try:
             if not request.path.startswith("/simulator/"):
                 self._authenticate(request)
@@ -74,7 +75,7 @@ class Cloud:
             return self._refusal(request, RefusedError("0101", gateway=True))
 
     async def _prepare(self, request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["X-Request-Id"] = request.get("id", "")
+        response.headers["X-Request-Id"] = request.get(_ID, "")
         if self.settings.date_header:
             response.headers["Date"] = formatdate(self.now(), usegmt=True)
         else:
@@ -92,7 +93,7 @@ class Cloud:
     def _refusal(self, request: web.Request, error: RefusedError) -> web.Response:
         if error.gateway:
             prefix = self.settings.gateway_prefix
-            body = gateway_body(error.code, request["id"], message=error.message, prefix=prefix)
+            body = gateway_body(error.code, request[_ID], message=error.message, prefix=prefix)
         else:
             body = service_body(error.code, error.message)
         return web.json_response(body, status=error.status)
@@ -129,7 +130,7 @@ class Cloud:
             parameters,
             settings=self.settings,
             visibility=visibility,
-            request_id=request["id"],
+            request_id=request[_ID],
             now=self.now(),
         )
         call.accepted = True
