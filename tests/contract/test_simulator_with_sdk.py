@@ -162,7 +162,7 @@ def test_deployments_that_differ(cloud: Simulator) -> None:
     client(cloud).copy_checkpoint(request())
     assert records(cloud) == []
     cloud.change(clock_offset=3601, extra_info_as_text=True, time_form="zulu")
-    assert isinstance(records(cloud)[0].extra_info, str)
+    assert records(cloud)[0].extra_info.progress is None  # JSON in a string: the SDK cannot read it either
     cloud.change(shows_records=False, has_operation_logs=False)
     assert records(cloud) is None
     with pytest.raises(ServiceResponseException) as raised:
