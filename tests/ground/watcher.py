@@ -5,7 +5,7 @@ import ssl
 import threading
 import time
 import urllib.request
-from collections import Counter
+from collections import Counter, defaultdict
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,7 +20,8 @@ class WriteCounter:
     def __init__(self, api: Api) -> None:
         self._api = api
         self.modified: Counter[tuple[str, str]] = Counter()
-        self.latest: dict[tuple[str, str], dict[str, Any]] = {}
+        self.reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        """Every reason that Succeeded ever had."""
         self._ready = threading.Event()
         self._stopped = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -57,6 +58,7 @@ class WriteCounter:
         if event["type"] == "BOOKMARK":
             return
         key = metadata["namespace"], metadata["name"]
-        self.latest[key] = event["object"]
+        conditions = event["object"].get("status", {}).get("conditions", [])
+        self.reasons[key] |= {each["reason"] for each in conditions if each["type"] == "Succeeded"}
         if event["type"] == "MODIFIED":
             self.modified[key] += 1
