@@ -3,27 +3,30 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from cbr_operator.engine.publish import REPLICATIONS
 from cbr_operator.kube.client import PAGE_SIZE, KubeClient
-from cbr_operator.kube.config import ConfigError, connect
+from cbr_operator.kube.config import connect
 from cbr_operator.kube.events import WAITING, EventPoster
 from cbr_operator.ports import (
     ConflictError,
     EventNote,
-    KubeError,
     NotFoundError,
     RefusedError,
     ResourceKind,
     UnavailableError,
 )
 from ground.controlplane import ControlPlane
+from ground.controlplane.controlplane import ETCD_SOCKET
 from ground.objects import spec
+from ground.operator_process import eventually
+from ground.relay import Relay
 
 PATH = "/apis/cbr-operator.io/v1alpha1/namespaces"
 
@@ -73,7 +76,8 @@ async def test_each_refusal_is_its_own_error(crds: ControlPlane, kube: KubeClien
     wrong = {"metadata": guard, "status": {"progress": 7}}
     with pytest.raises(RefusedError, match=r"status\.progress"):
         await kube.patch_status(REPLICATIONS, namespace=namespace, name="a", patch=wrong)
-    for size in (1_700_000, 4_000_000):  # beyond etcd's bound a 500, beyond the API server's own a 413
+    # Beyond etcd's bound one 500, beyond that of etcd's client another, beyond the API server's own a 413.
+    for size in (1_700_000, 2_500_000, 4_000_000):
         large = {"metadata": guard, "status": {"progress": "x" * size}}
         with pytest.raises(RefusedError):
             await kube.patch_status(REPLICATIONS, namespace=namespace, name="a", patch=large)
@@ -94,6 +98,38 @@ async def test_a_list_comes_in_pages_with_one_version(crds: ControlPlane, kube: 
         assert all(("spec" in item) == (lists == kube.list_pages) for item in items)
     everywhere = [page async for page in kube.list_version_pages(REPLICATIONS, namespace=None)]
     assert set(names) <= {item["metadata"]["name"] for page in everywhere for item in page.items}
+
+
+async def test_a_list_whose_continue_token_expired_begins_anew(
+    crds: ControlPlane, kube: KubeClient, namespace: str
+) -> None:
+    for each in range(PAGE_SIZE + 2):
+        create(crds, namespace, f"a{each:03d}")
+    pages = kube.list_pages(REPLICATIONS, namespace=namespace)
+    first = await anext(pages)
+    crds.request("DELETE", f"{PATH}/{namespace}/checkpointreplications/a000")
+    made = create(crds, namespace, "b")
+    await compact(crds, made["metadata"]["resourceVersion"])
+    await asyncio.to_thread(crds.restart_apiserver)  # its cache would know the old version still
+    await asyncio.to_thread(eventually, lambda: crds.kubectl("get", "cpr", check=False).returncode == 0)
+    rest = [page async for page in pages]
+    assert len(first.items) == PAGE_SIZE
+    assert [len(page.items) for page in rest] == [PAGE_SIZE, 2]
+    names = [item["metadata"]["name"] for page in rest for item in page.items]
+    assert names == [f"a{each:03d}" for each in range(1, PAGE_SIZE + 2)] + ["b"]
+    assert {page.version for page in rest} == {rest[0].version}
+    assert rest[0].version >= int(made["metadata"]["resourceVersion"]) > first.version
+
+
+async def compact(crds: ControlPlane, revision: str) -> None:
+    """Have etcd forget what was before; it does so by itself every few minutes."""
+    connector = aiohttp.UnixConnector(str(crds.directory / ETCD_SOCKET))
+    body = {"revision": revision, "physical": True}
+    async with (
+        aiohttp.ClientSession(connector=connector, raise_for_status=True) as session,
+        session.post("http://etcd/v3/kv/compaction", json=body),
+    ):
+        pass
 
 
 async def test_a_kind_that_is_not_installed_is_not_found(kube: KubeClient) -> None:
@@ -128,21 +164,76 @@ async def test_an_event_is_shown_by_kubectl_describe(crds: ControlPlane, kube: K
     assert "Rejected" in shown
 
 
+async def test_an_event_about_a_long_name_is_taken(crds: ControlPlane, kube: KubeClient, namespace: str) -> None:
+    await kube.create_event(note(create(crds, namespace, "a" * 199 + ".b")))
+
+
 async def test_events_that_cannot_be_posted_are_counted_and_never_raise(
-    crds: ControlPlane, kube: KubeClient, namespace: str
+    crds: ControlPlane, kube: KubeClient, namespace: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     dropped: list[None] = []
     poster = EventPoster(kube, dropped=lambda: dropped.append(None))
-    lost = note({**create(crds, namespace, "a")})
+    made = create(crds, namespace, "a")
+    lost = note(made)
     lost.regarding["namespace"] = "no-such-namespace"
     for _ in range(WAITING + 3):
         poster.post(lost)
     assert len(dropped) == 3
     task = asyncio.create_task(poster.run())
-    while len(dropped) < 10:  # noqa: ASYNC110 - what is counted has no event to wait for
-        await asyncio.sleep(0.01)
+    await until(lambda: len(dropped) >= 10)
     task.cancel()
     await asyncio.wait({task})
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
+
+
+async def test_a_right_to_post_that_is_taken_away_again_is_told_again(
+    crds: ControlPlane, kube: KubeClient, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    poster = EventPoster(kube, dropped=lambda: None)
+    good, lost = note(create(crds, namespace, "a")), note(create(crds, namespace, "b"))
+    lost.regarding["namespace"] = "no-such-namespace"
+    for event in (lost, lost, good, lost, lost):
+        poster.post(event)
+    await poster.close(seconds=60)
+    assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 2
+
+
+async def test_what_waits_is_posted_at_the_end(crds: ControlPlane, kube: KubeClient, namespace: str) -> None:
+    poster = EventPoster(kube, dropped=lambda: None)
+    made = create(crds, namespace, "a")
+    for _ in range(3):
+        poster.post(note(made))
+    await poster.close(seconds=60)
+    listed = crds.request("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+    assert len(listed["items"]) == 3
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - what is waited for sets no event
+            await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_hangs_is_unavailable(
+    crds: ControlPlane, namespace: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async with Relay(crds.url) as relay:
+        client = await client_of(elsewhere(crds, relay.url, tmp_path), monkeypatch)
+        relay.swallow()
+        with pytest.raises(UnavailableError, match="no answer within"):
+            await client.request("GET", f"/api/v1/namespaces/{namespace}", seconds=0.5)
+        poster = EventPoster(client, dropped=lambda: None)
+        poster.post(note(create(crds, namespace, "a")))
+        await poster.close(seconds=0.5)  # does not wait for the answer
+        await client.close()
+
+
+def elsewhere(crds: ControlPlane, url: str, folder: Path) -> Path:
+    """The administrator's kubeconfig, with the API server at this URL."""
+    config = json.loads(crds.kubeconfig.read_text())
+    config["clusters"][0]["cluster"]["server"] = url
+    (folder / "kubeconfig").write_text(json.dumps(config))
+    return folder / "kubeconfig"
 
 
 async def test_a_token_without_rights_and_a_server_that_is_away_are_unavailable(
@@ -155,18 +246,9 @@ async def test_a_token_without_rights_and_a_server_that_is_away_are_unavailable(
             await poor.get(REPLICATIONS, namespace=namespace, name="a")
     finally:
         await poor.close()
-    away = json.loads(crds.kubeconfig.read_text())
-    away["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
-    (tmp_path / "away").write_text(json.dumps(away))
-    client = await client_of(tmp_path / "away", monkeypatch)
+    client = await client_of(elsewhere(crds, "https://127.0.0.1:1", tmp_path), monkeypatch)
     try:
         with pytest.raises(UnavailableError):
             await client.get(REPLICATIONS, namespace=namespace, name="a")
     finally:
         await client.close()
-
-
-async def test_without_any_configuration_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="set KUBECONFIG"):
-        await client_of(tmp_path / "missing", monkeypatch)
-    assert issubclass(ConfigError, KubeError)

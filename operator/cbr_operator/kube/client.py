@@ -31,17 +31,22 @@ REQUEST_SECONDS = 10.0
 LIST_SECONDS = 60.0
 """One page of a list of large objects takes longer than anything else."""
 REPORTER = f"{GROUP}/cbr-operator"
+LIST_BEGINNINGS = 5
+"""How often one list may begin anew before it is given up."""
 _LARGE_BODY = 2**18
 _NOTE_LENGTH = 1024
 """events.k8s.io/v1: a note has at most 1 kB."""
 _VERSIONS_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+_SUCCESS = range(200, 300)
 _ERRORS: dict[int, type[KubeError]] = {404: NotFoundError, 409: ConflictError}
 _REFUSED = frozenset({400, 413, 422})
 _GONE = 410
+_TOO_LARGE = ("request is too large", "message larger than max")
+"""How etcd, and from 2 MiB on its client in the API server, refuse a write; both arrive as a 500."""
 
 
 class KubeClient:
-    """Requests to one API server. No retry, one time-out each, bounded connections."""
+    """Requests to one API server. No retry, no redirect, one time-out each, bounded connections."""
 
     def __init__(self, connection: Connection, *, instance: str = "cbr-operator") -> None:
         """``instance`` tells in Events which process reported them."""
@@ -56,8 +61,8 @@ class KubeClient:
     async def list_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
         """All objects, without managedFields, page by page.
 
-        Should the continue token expire in the middle (410), the list begins anew: pages already given come again
-        in a newer state, and a reader that stores by version and counts what it saw is none the wiser.
+        Should the continue token expire in the middle (410), the list begins anew, with a newer version: the pages
+        from there on are complete in themselves, and what was given before may come again.
         """
         async for page in self._pages(kind, namespace, "application/json"):
             yield page
@@ -69,12 +74,16 @@ class KubeClient:
 
     async def _pages(self, kind: ResourceKind, namespace: str | None, accept: str) -> AsyncIterator[Page]:
         parameters = {"limit": str(PAGE_SIZE)}
+        beginnings = 1
         while True:
             try:
                 body = await self.request(
                     "GET", _path(kind, namespace), params=parameters, accept=accept, seconds=LIST_SECONDS
                 )
             except _ExpiredError:
+                if beginnings == LIST_BEGINNINGS:
+                    raise
+                beginnings += 1
                 parameters.pop("continue", None)
                 continue
             for item in body["items"]:
@@ -106,7 +115,7 @@ class KubeClient:
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{event.regarding['name'][:200]}.{uuid.uuid4().hex[:16]}", "namespace": namespace},
+            "metadata": {"name": _event_name(event.regarding["name"]), "namespace": namespace},
             "eventTime": format_micro_time(datetime.now(UTC)),
             "reportingController": REPORTER,
             "reportingInstance": self._instance,
@@ -139,19 +148,34 @@ class KubeClient:
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._session.request(
-                method, self._server + path, params=params, data=data, headers=headers, timeout=timeout
+                method,
+                self._server + path,
+                params=params,
+                data=data,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
-                text = await response.text()
+                content = await response.read()
         except TimeoutError:
             raise UnavailableError(f"{method} {path}: no answer within {seconds:.0f} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise UnavailableError(f"{method} {path}: {error or type(error).__name__}") from None
-        if response.status >= 400:  # noqa: PLR2004
-            raise _error(method, path, response.status, text)
-        found: Json = json.loads(text)
-        if "metadata" in found:
-            found["metadata"].pop("managedFields", None)
-        return found
+            raise UnavailableError(f"{method} {path}: {_words(str(error)) or type(error).__name__}") from None
+        if response.status not in _SUCCESS:
+            raise _error(method, path, response.status, content.decode(errors="replace"))
+        return _decoded(content, f"{method} {path}")
+
+
+def _decoded(content: bytes, request: str) -> Json:
+    """The object in an answer, without managedFields."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise UnavailableError(f"{request}: the answer is no JSON object")
+    found.get("metadata", {}).pop("managedFields", None)
+    return found
 
 
 def _encoded(body: Json) -> bytes | io.BytesIO:
@@ -164,22 +188,28 @@ class _ExpiredError(UnavailableError):
     """410: a continue token is too old."""
 
 
+def _event_name(name: str) -> str:
+    """A unique one that begins with the object's; a label may end in neither a dash nor a dot."""
+    return f"{name[:200].rstrip('-.')}.{uuid.uuid4().hex[:16]}"
+
+
 def _path(kind: ResourceKind, namespace: str | None) -> str:
     scope = f"/namespaces/{namespace}" if namespace else ""
     return f"/apis/{GROUP}/{VERSION}{scope}/{kind.plural}"
 
 
 def _error(method: str, path: str, status: int, text: str) -> KubeError:
-    """The error that an answer stands for. etcd's own limit arrives as a 500, and will not go away either."""
+    """The error that an answer stands for; one that is too large for etcd will not go away either."""
     message = f"{method} {path}: HTTP {status}: {_words(text)}"
     if status == _GONE:
         return _ExpiredError(message)
-    if status in _REFUSED or (status == 500 and "too large" in text):  # noqa: PLR2004
+    if status in _REFUSED or (status == 500 and any(words in text for words in _TOO_LARGE)):  # noqa: PLR2004 - HTTP
         return RefusedError(message)
     return _ERRORS.get(status, UnavailableError)(message)
 
 
 def _words(text: str) -> str:
+    """The message of a Status, or the text itself, as one line."""
     try:
         status: Any = json.loads(text)
     except ValueError:

@@ -11,6 +11,7 @@ logger = logging.getLogger(__name__)
 WAITING = 1000
 """Events kept while the API server is slow; what comes beyond is dropped and counted."""
 CLOSE_SECONDS = 1.0
+"""How long the end may be held up by Events."""
 
 
 class EventPoster:
@@ -34,15 +35,15 @@ class EventPoster:
         while True:
             await self._post(await self._waiting.get())
 
-    async def close(self) -> None:
-        """Post what waits, for a second at most."""
+    async def close(self, *, seconds: float = CLOSE_SECONDS) -> None:
+        """Post what waits, for so long at most."""
 
         async def post_all() -> None:
             while not self._waiting.empty():
                 await self._post(self._waiting.get_nowait())
 
         try:
-            await asyncio.wait_for(post_all(), CLOSE_SECONDS)
+            await asyncio.wait_for(post_all(), seconds)
         except TimeoutError:
             logger.info("%d Events were not posted any more", self._waiting.qsize())
 
@@ -52,5 +53,7 @@ class EventPoster:
         except KubeError as error:
             self._dropped()
             if not self._complained:  # a missing right would otherwise fill the log
-                logger.warning("An Event could not be posted; further ones that fail are only counted: %s", error)
-                self._complained = True
+                logger.warning("An Event could not be posted; until one can be, others are only counted: %s", error)
+            self._complained = True
+        else:
+            self._complained = False
