@@ -5,35 +5,44 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from cbr_operator.engine.system_clock import SystemClock
 from cbr_operator.kube.client import KubeClient
-from cbr_operator.kube.config import connect
+from cbr_operator.kube.config import Connection, connect
 from cbr_operator.kube.lease import NAME, AlwaysHeld, Lease
 from ground.controlplane import ControlPlane
 from ground.relay import Relay
 
 DURATION = 3
 
+ConnectTo = Callable[[str], Awaitable[Connection]]
 MakeClient = Callable[[str], Awaitable[KubeClient]]
 
 
 @pytest.fixture
-async def client_at(
-    controlplane: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> AsyncIterator[MakeClient]:
-    """Clients that take the API server to be at this URL."""
+def connect_to(controlplane: ControlPlane, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ConnectTo:
+    """Loads a kubeconfig that takes the API server to be at this URL."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
+
+    async def load(url: str) -> Connection:
+        config = json.loads(controlplane.kubeconfig.read_text())
+        config["clusters"][0]["cluster"]["server"] = url
+        (tmp_path / "kubeconfig").write_text(json.dumps(config))
+        return await connect()
+
+    return load
+
+
+@pytest.fixture
+async def client_at(connect_to: ConnectTo) -> AsyncIterator[MakeClient]:
     async with AsyncExitStack() as stack:
 
         async def make(url: str) -> KubeClient:
-            config = json.loads(controlplane.kubeconfig.read_text())
-            config["clusters"][0]["cluster"]["server"] = url
-            (tmp_path / "kubeconfig").write_text(json.dumps(config))
-            monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-            kube = KubeClient(await connect())
+            kube = KubeClient(await connect_to(url))
             stack.push_async_callback(kube.close)
             return kube
 
@@ -146,20 +155,35 @@ async def test_an_outage_longer_than_the_renew_deadline_loses_it_before_another_
         await second.release()
 
 
+class SlowlyAnswered(KubeClient):
+    """The answers to its writes, which have taken effect, come when they are let through."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.written = asyncio.Event()
+        self.let_through = asyncio.Event()
+
+    async def request(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        answer = await super().request(method, path, **options)
+        if method != "GET":
+            self.written.set()
+            await self.let_through.wait()
+        return answer
+
+
 async def test_a_contender_told_to_stop_leaves_no_lease_behind(
-    controlplane: ControlPlane, client_at: MakeClient, namespace: str
+    controlplane: ControlPlane, connect_to: ConnectTo, namespace: str
 ) -> None:
-    async with Relay(controlplane.url) as relay:
-        lease = contender(await client_at(relay.url), namespace, "first", duration=30)
-        for pauses in range(12):  # one of them meets the claim under way, whose answer is not awaited any more
-            acquiring = asyncio.create_task(lease.acquire())
-            for _ in range(pauses):
-                await asyncio.sleep(0.001)
-            acquiring.cancel()
-            await asyncio.wait({acquiring})
-        lease = contender(await client_at(controlplane.url), namespace, "second", duration=30)
-        await asyncio.wait_for(lease.acquire(), 10)
-        await lease.release()
+    kube = SlowlyAnswered(await connect_to(controlplane.url))
+    lease = contender(kube, namespace, "first", duration=30)
+    acquiring = asyncio.create_task(lease.acquire())
+    await asyncio.wait_for(kube.written.wait(), 60)
+    assert holder(controlplane, namespace) == "first"
+    acquiring.cancel()
+    kube.let_through.set()
+    await asyncio.wait({acquiring})
+    assert (acquiring.cancelled(), lease.held(), holder(controlplane, namespace)) == (True, False, "")
+    await kube.close()
 
 
 async def test_after_a_restart_of_the_api_server_it_can_be_had_again(

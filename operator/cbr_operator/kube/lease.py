@@ -8,6 +8,7 @@ clock, and a leader that could not renew within the renew deadline no longer lea
 
 import asyncio
 import logging
+import math
 import random
 from datetime import UTC, datetime
 from typing import Protocol
@@ -22,6 +23,8 @@ NAME = "cbr-operator"
 _RENEW_DEADLINE = 10 / 15
 _RETRY = 2 / 15
 """Parts of the lease duration, in client-go's proportions."""
+_SHORTEST_PAUSE = 0.1
+"""Between two tries while the moment of expiry is near."""
 
 
 class Leadership(Protocol):
@@ -75,7 +78,11 @@ class Lease:
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
         self._identity = identity
         self._duration = duration
+        # A third of the renew deadline: an API server that hangs leaves time for another try.
+        self._request_seconds = duration * _RENEW_DEADLINE / 3
         self._held_until: float | None = None
+        self._leaving = False
+        self._claim: asyncio.Task[None] | None = None
         self._readable = False
         self._seen: Json = {}
         self._seen_at = clock.boottime()
@@ -90,31 +97,49 @@ class Lease:
 
     async def acquire(self) -> None:
         """Try until this process leads."""
-        while not await self._try():
-            await self._pause()
+        self._leaving = False
+        try:
+            while not await self._try():
+                expiry = self._until_expiry()
+                await self._pause(at_most=max(expiry, _SHORTEST_PAUSE) if expiry > 0 else math.inf)
+        except asyncio.CancelledError:
+            await self.release()  # it may be taken by the claim under way
+            raise
         logger.info("Leading as %s", self._identity)
 
     async def keep(self) -> None:
         """Renew until that has failed for the renew deadline, or another leads."""
         while self.held():
             await self._pause()
-            await self._try()
-        logger.warning("The Lease is lost")
+            if self.held():  # after the deadline, e.g. of a machine that was suspended, it is lost
+                await self._try()
+        if not self._leaving:
+            logger.warning("The Lease is lost")
 
     async def release(self) -> None:
-        """Stop leading at once, and tell the others as well as may be."""
-        if self._held_until is None:
-            return
+        """Stop leading at once, and tell the others as well as may be, within the time of one renewal."""
+        self._leaving = True
         self._held_until = None
-        spec = {**self._seen.get("spec", {}), "holderIdentity": "", "leaseDurationSeconds": 1}
+        if self._claim is None:
+            return
         try:
-            await self._write({**self._seen, "spec": spec})
-        except KubeError as error:
-            logger.warning("The Lease could not be released, it will expire: %s", error)
+            async with asyncio.timeout(self._request_seconds):
+                await self._give_up(self._claim)
+        except (KubeError, TimeoutError) as error:
+            logger.warning("The Lease could not be released, it will expire: %s", error or "no answer in time")
+        self._claim = None
 
-    async def _pause(self) -> None:
-        # client-go's jitter factor 1.2, so that two contenders do not stay in step
-        await self._clock.sleep(self._duration * _RETRY * random.uniform(1, 1.2))  # noqa: S311 - jitter
+    async def _give_up(self, claim: asyncio.Task[None]) -> None:
+        await asyncio.gather(claim, return_exceptions=True)  # it would take back what is given up before it
+        await self._look()
+        spec = self._seen.get("spec", {})
+        if spec.get("holderIdentity") == self._identity:
+            await self._write({**self._seen, "spec": {**spec, "holderIdentity": "", "leaseDurationSeconds": 1}})
+
+    async def _pause(self, *, at_most: float = math.inf) -> None:
+        # With jitter, so that contenders do not stay in step.
+        retry = self._duration * _RETRY * random.uniform(0.8, 1)  # noqa: S311 - no secret
+        await self._clock.sleep(min(retry, at_most))
 
     async def _try(self) -> bool:
         """One try to take or renew the Lease; whether this process leads after it."""
@@ -124,15 +149,19 @@ class Lease:
             if not self._mine_to_take():
                 self._held_until = None
                 return False
-            await self._write(self._claimed())
+            if self._leaving:
+                return False
+            self._claim = asyncio.create_task(self._write(self._claimed()))
+            await asyncio.shield(self._claim)  # cancelled, it goes on, for ``release`` to wait for
         except ConflictError:
             return self.held()  # somebody was quicker; the next look tells who
         except KubeError as error:
             self._readable = False
             logger.warning("The Lease could not be read or written: %s", error)
             return self.held()
-        self._held_until = started + self._duration * _RENEW_DEADLINE
-        return True
+        if not self._leaving:
+            self._held_until = started + self._duration * _RENEW_DEADLINE
+        return self.held()
 
     async def _look(self) -> None:
         try:
@@ -145,10 +174,12 @@ class Lease:
         self._seen = found
 
     def _mine_to_take(self) -> bool:
-        spec = self._seen.get("spec", {})
-        holder = spec.get("holderIdentity")
-        lasts = float(spec.get("leaseDurationSeconds") or self._duration)
-        return holder in (None, "", self._identity) or self._clock.boottime() >= self._seen_at + lasts
+        holder = self._seen.get("spec", {}).get("holderIdentity")
+        return holder in (None, "", self._identity) or self._until_expiry() <= 0
+
+    def _until_expiry(self) -> float:
+        lasts = float(self._seen.get("spec", {}).get("leaseDurationSeconds") or self._duration)
+        return self._seen_at + lasts - self._clock.boottime()
 
     def _claimed(self) -> Json:
         before = self._seen.get("spec", {})
@@ -174,5 +205,4 @@ class Lease:
         self._seen_at = self._clock.boottime()
 
     async def _request(self, method: str, path: str, body: Json | None = None) -> Json:
-        # A third of the renew deadline: an API server that hangs leaves time for another try.
-        return await self._kube.request(method, path, body=body, seconds=self._duration * _RENEW_DEADLINE / 3)
+        return await self._kube.request(method, path, body=body, seconds=self._request_seconds)
