@@ -122,7 +122,7 @@ class Operator:
             kube=kube,
             cloud=cloud,
             clock=self._clock,
-            may_lead=self._lease.held,
+            may_send=lambda: self._lease.held() and not self._stop.is_set(),
             post=poster.post,
             count_submission=self._metrics.count_submission,
             count_status_write=self._metrics.count_status_write,

@@ -132,7 +132,9 @@ def _keep(plane: ControlPlane, cloud: Simulator, operator: OperatorProcess, fold
     print(f"its metrics are at http://127.0.0.1:{operator.port}/metrics. In another terminal:\n")
     print(f"  export KUBECONFIG={plane.kubeconfig}")
     print(f"  export PATH={plane.assets}:$PATH")
-    print("\nTry next: kubectl -n dr describe cpr, or break something: kubectl -n dr delete secret cbr-token")
+    print(
+        "\nTry next: kubectl -n dr describe cpr, or apply the sample under another name with a vault that is not there."
+    )
     sys.stdout.flush()
     while operator.process is not None and operator.process.poll() is None and plane.ended() is None:
         threading.Event().wait(1)

@@ -29,8 +29,8 @@ class World:
     kube: Kube
     cloud: Cloud
     clock: Clock
-    may_lead: Callable[[], bool]
-    """Whether this process still leads, asked at the last moment before a call."""
+    may_send: Callable[[], bool]
+    """Whether this process still leads and is not leaving, asked at the last moment before a call."""
     post: Callable[[EventNote], None]
     count_submission: Callable[[str], None]
     count_status_write: Callable[[str], None]
@@ -62,7 +62,7 @@ class Engine:
             clock=world.clock,
             clocks=clocks,
             publisher=publisher,
-            may_lead=world.may_lead,
+            may_send=world.may_send,
             count=world.count_submission,
         )
         self._parts = Parts(

@@ -81,6 +81,9 @@ class Publisher:
             return await self.publish(replication, status)
         except (ConflictError, NotFoundError):
             return None
+        except RefusedError as error:
+            logger.error("The API server refuses an intent, nothing is sent: %s", error, extra=about(replication))  # noqa: TRY400 - the message says it all
+            return None
         except UnavailableError as error:
             logger.warning("No answer to an intent, reading it back: %s", error, extra=about(replication))
         try:

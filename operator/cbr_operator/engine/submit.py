@@ -32,14 +32,14 @@ class Submitter:
         clock: Clock,
         clocks: CloudClocks,
         publisher: Publisher,
-        may_lead: Callable[[], bool],
+        may_send: Callable[[], bool],
         count: Callable[[str], None],
     ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
         self._publisher = publisher
-        self._may_lead = may_lead
+        self._may_send = may_send
         self._count = count
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -66,7 +66,7 @@ class Submitter:
         started = self._clock.boottime()
 
         def may_send() -> bool:
-            return self._clock.boottime() - started <= SEND_BY and self._may_lead()
+            return self._clock.boottime() - started <= SEND_BY and self._may_send()
 
         if decision.status is None:
             raise AssertionError("a submission without the status of its intent")
