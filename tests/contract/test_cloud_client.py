@@ -2,117 +2,16 @@
 
 import asyncio
 import json
-import ssl
-import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from cbr_operator.cloud.client import LONGEST_ANSWER, CbrClient
-from cbr_operator.cloud.wire import http_date, replicate_body, request_id, retry_after
 from cbr_operator.engine.system_clock import SystemClock
 from cbr_operator.kinds.replication_status import Target
-from cbr_operator.ports import Body, Credential, Facts, ReplicateRequest
-
-REQUEST = ReplicateRequest(
-    vault_id="v",
-    destination_project_id="dp",
-    destination_region="region2",
-    destination_vault_id="dv",
-    auto_trigger=False,
-    enable_acceleration=False,
-)
-TOKEN = "tok-secret-1234"
-ANSWER = b'{"replication": {"backups": []}}'
-Answerer = Callable[[asyncio.StreamReader, asyncio.StreamWriter, bytes], object]
-
-
-class Wire:
-    """A server that keeps every byte it gets, and how each connection ended."""
-
-    def __init__(self, answer: Answerer) -> None:
-        self._answer = answer
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.endings: list[str] = []
-        self.ended = asyncio.Event()
-        self.received = asyncio.Event()
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        try:
-            while head := await reader.readuntil(b"\r\n\r\n"):
-                length = next(
-                    (
-                        int(line[15:])
-                        for line in head.decode("latin-1").splitlines()
-                        if line.startswith("Content-Length:")
-                    ),
-                    0,
-                )
-                body = await reader.readexactly(length)
-                self.requests.append(head + body)
-                self.received.set()
-                done = self._answer(reader, writer, body)
-                if asyncio.iscoroutine(done):
-                    await done
-                await writer.drain()
-        except asyncio.IncompleteReadError as error:
-            self.endings.append(f"closed after {len(error.partial)} bytes")
-        except ConnectionError:
-            self.endings.append("reset")
-        finally:
-            self.ended.set()
-            writer.close()
-
-
-def http(status: str, body: bytes = b"", *headers: str) -> bytes:
-    head = "\r\n".join([f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""])
-    return head.encode() + body
-
-
-def says(raw: bytes) -> Answerer:
-    return lambda _, writer, __: writer.write(raw)
-
-
-async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter, __: bytes) -> None:
-    await reader.read(1)  # until the client goes away, one way or the other
-
-
-def resets(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
-    writer.transport.abort()
-
-
-@asynccontextmanager
-async def talking_to(
-    answer: Answerer, *, tls: ssl.SSLContext | None = None, ca: Path | None = None, seconds: float = 30
-) -> AsyncIterator[tuple[Wire, CbrClient, Target]]:
-    wire = Wire(answer)
-    server = await asyncio.start_server(wire.serve, "127.0.0.1", 0, ssl=tls)
-    port = server.sockets[0].getsockname()[1]
-    client = CbrClient(clock=SystemClock(), request_timeout=seconds, ca_file=ca)
-    scheme = "https" if tls else "http"
-    try:
-        yield wire, client, Target(endpoint=f"{scheme}://localhost:{port}/", project_id="p", vault_id="v")
-    finally:
-        await client.close()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
-        await asyncio.sleep(0.05)
-
-
-async def replicate(
-    client: CbrClient, target: Target, *, may_send: Callable[[], bool] = lambda: True, token: str = TOKEN
-) -> Facts:
-    credential = Credential(owner="o", version="1", token=token)
-    return await client.replicate(target=target, request=REQUEST, credential=credential, may_send=may_send)
+from cbr_operator.ports import Body, Credential
+from ground.wire import ANSWER, TOKEN, hangs, http, replicate, resets, says, talking_to
 
 
 async def test_the_call_is_what_the_documentation_shows() -> None:
@@ -307,87 +206,3 @@ async def test_a_cancelled_call_leaves_no_connection_behind() -> None:
             await task
         await asyncio.wait_for(wire.ended.wait(), 10)
         assert wire.endings == ["reset"]
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two self-signed certificates: for localhost, and for another name."""
-    folder = tmp_path_factory.mktemp("certificates")
-    for name in ("localhost", "other.example"):
-        command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN={name}"
-        names = f"-addext subjectAltName=DNS:{name} -keyout {name}.key -out {name}.crt"
-        subprocess.run([*command.split(), *names.split()], cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-def server_tls(folder: Path, name: str, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
-    context.maximum_version = newest
-    return context
-
-
-async def test_a_trusted_certificate_of_the_right_name_is_taken(certificates: Path) -> None:
-    tls = server_tls(certificates, "localhost")
-    async with talking_to(says(http("200 OK", ANSWER)), tls=tls, ca=certificates / "localhost.crt") as (_, client, to):
-        assert (await replicate(client, to)).status == 200
-
-
-@pytest.mark.parametrize(("name", "trusted"), [("localhost", None), ("other.example", "other.example")])
-async def test_an_untrusted_certificate_or_one_of_another_name_ends_before_anything_is_sent(
-    certificates: Path, name: str, trusted: str | None
-) -> None:
-    ca = certificates / f"{trusted}.crt" if trusted else None
-    async with talking_to(says(http("200 OK", ANSWER)), tls=server_tls(certificates, name), ca=ca) as (
-        wire,
-        client,
-        to,
-    ):
-        facts = await replicate(client, to)
-        assert (facts.sent, facts.status, wire.requests) == (False, None, [])
-        assert "certificate" in facts.failure
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")  # asked for on purpose
-async def test_old_tls_is_refused(certificates: Path) -> None:
-    tls = server_tls(certificates, "localhost", newest=ssl.TLSVersion.TLSv1_1)
-    async with talking_to(says(http("200 OK", ANSWER)), tls=tls, ca=certificates / "localhost.crt") as (_, client, to):
-        facts = await replicate(client, to)
-        assert (facts.sent, facts.status) == (False, None)
-
-
-def test_acceleration_is_only_named_when_it_is_wanted() -> None:
-    assert b"enable_acceleration" not in replicate_body(REQUEST)
-    wanted = ReplicateRequest("v", "p", "r", "d", auto_trigger=True, enable_acceleration=True)
-    assert json.loads(replicate_body(wanted))["replicate"]["enable_acceleration"] is True
-
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("17", 17.0),
-        (" 17 ", 17.0),
-        ("-1", None),
-        ("1.5", None),
-        ("soon", None),
-        ("9" * 50, 86400.0),
-        ("Sun, 01 Mar 2026 00:01:00 GMT", 60.0),
-        ("Sat, 28 Feb 2026 00:01:00 GMT", None),
-        ("Sun, 01 Mar 2099 00:01:00 GMT", 86400.0),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value, now=NOW) == seconds
-
-
-@given(st.text())
-def test_no_header_raises(value: str) -> None:
-    http_date(value)
-    assert len(request_id(value)) <= 128
-    waited = retry_after(value, now=NOW)
-    assert waited is None or 0 <= waited <= 86400

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cbr_operator.kinds.common import API_VERSION
+from cbr_operator.kinds.common import API_VERSION, format_micro_time, format_time
 from cbr_operator.kinds.replication import KIND, Replication
 from cbr_operator.ports import Credential
 from cbr_operator.rules.access import parse_pattern
@@ -28,6 +28,14 @@ POLICY = Policy(
     holder="holder-of-this-process",
     led_since=NOW - timedelta(hours=1),
 )
+
+SUBMISSION = {
+    "attempt": 1,
+    "holder": "somebody",
+    "intentTime": format_micro_time(NOW),
+    "cloudTime": format_micro_time(NOW),
+    "target": {"endpoint": ENDPOINT, "region": "region1", **SOURCE},
+}
 
 
 def spec(**changes: Any) -> dict[str, Any]:
@@ -71,3 +79,8 @@ def view(of: Replication | None = None, **parts: Any) -> View:
     """A View in which nothing holds the object: what is left to decide is the call."""
     whole: dict[str, Any] = {"credential": CREDENTIAL, "clock_offset": 0.0, "policy": POLICY, "now": NOW, **parts}
     return View(replication=of or replication(), **whole)
+
+
+def submitted_as(outcome: str, **parts: Any) -> dict[str, Any]:
+    """A status with a submission of this outcome."""
+    return {"submission": {**SUBMISSION, "outcome": outcome, **parts}, "startTime": format_time(NOW)}

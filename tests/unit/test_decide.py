@@ -4,11 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from cbr_operator.kinds.common import format_micro_time, format_time
-from cbr_operator.kinds.reasons import ALLOWED, Reason
+from cbr_operator.kinds.common import format_time
+from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome, Status
 from cbr_operator.rules.access import parse_pattern
 from cbr_operator.rules.answers import Verdict
@@ -16,15 +14,7 @@ from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import place_of
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.view import Decision, LookAtClock, Policy, ReadSecret, SecretProblem, Submit
-from ground.objects import CREDENTIAL, DESTINATION, NOW, POLICY, SOURCE, TOKEN, replication, spec, view
-
-SUBMISSION = {
-    "attempt": 1,
-    "holder": "somebody",
-    "intentTime": format_micro_time(NOW),
-    "cloudTime": format_micro_time(NOW),
-    "target": {"endpoint": "https://cbr.region1.myhuaweicloud.com", "region": "region1", **SOURCE},
-}
+from ground.objects import CREDENTIAL, DESTINATION, NOW, POLICY, SOURCE, TOKEN, replication, spec, submitted_as, view
 
 
 def condition(status: Status | None, type_: str) -> tuple[str, str]:
@@ -36,10 +26,6 @@ def condition(status: Status | None, type_: str) -> tuple[str, str]:
 
 def reasons(decision: Decision) -> tuple[tuple[str, str], ...]:
     return tuple(condition(decision.status, type_) for type_ in ("Accepted", "Submitted", "Succeeded"))
-
-
-def submitted_as(outcome: str, **parts: Any) -> dict[str, Any]:
-    return {"submission": {**SUBMISSION, "outcome": outcome, **parts}, "startTime": format_time(NOW)}
 
 
 def in_seconds(seconds: float) -> str:
@@ -272,76 +258,3 @@ def test_an_endpoint_is_compared_parsed() -> None:
     policy = Policy((parse_pattern("http://127.0.0.1:*"),), "h", NOW)
     allowed = replication(spec=spec(endpoint="http://127.0.0.1:8099"))
     assert isinstance(decide(view(allowed, policy=policy)).action, Submit)
-
-
-STATUSES = st.one_of(
-    st.just({}),
-    st.builds(
-        lambda outcome, reason: submitted_as(outcome, reason=reason, nextAttemptTime=format_time(NOW)),
-        st.sampled_from([*Outcome, "Odd"]),
-        st.sampled_from(["", "RateLimited", "AuthenticationFailed", "EndpointUnreachable"]),
-    ),
-)
-
-
-@given(
-    status=STATUSES,
-    suspend=st.booleans(),
-    tracked=st.booleans(),
-    credential=st.sampled_from([None, CREDENTIAL, SecretProblem("gone")]),
-    offset=st.sampled_from([None, -5.0, 0.0]),
-    front=st.booleans(),
-    slot=st.booleans(),
-    hours=st.integers(0, 100),
-)
-def test_laws_of_every_decision(
-    *, status: Any, suspend: bool, tracked: bool, credential: Any, offset: Any, front: bool, slot: bool, hours: int
-) -> None:
-    found = replication(status=status, spec=spec(suspend=suspend, tracking={"enabled": tracked}))
-    seen = view(
-        found,
-        credential=credential,
-        clock_offset=offset,
-        in_front=place_of(replication("older")) if front else None,
-        slot_free=slot,
-        now=NOW + timedelta(hours=hours),
-        waiting_since=NOW,
-    )
-    decision = decide(seen)
-    before = found.status.submission
-    if isinstance(decision.action, Submit):
-        assert (suspend, front, slot, credential) == (False, False, True, CREDENTIAL)
-        assert before is None or before.outcome == Outcome.NOT_SUBMITTED
-        assert decision.status is not None
-        assert decision.status.submission == decision.action.intent
-    if decision.status is not None and decision.status.conditions:
-        check_conditions(decision.status)
-        # Deciding again about what was just written changes nothing by itself.
-        if decision.action is None:
-            written = replication(status=decision.status.to_json(), spec=found_spec(suspend, tracked))
-            again = decide(view(written, **{**_parts(seen), "look_failed": None}))
-            assert again.status in (None, written.status) or again.action is not None
-
-
-def found_spec(suspend: bool, tracked: bool) -> dict[str, Any]:  # noqa: FBT001
-    return spec(suspend=suspend, tracking={"enabled": tracked})
-
-
-def _parts(seen: Any) -> dict[str, Any]:
-    names = ("credential", "clock_offset", "in_front", "slot_free", "now", "waiting_since", "policy")
-    return {name: getattr(seen, name) for name in names}
-
-
-def check_conditions(status: Status) -> None:
-    for type_, allowed in ALLOWED.items():
-        found = status.condition(type_)
-        if found is not None:
-            assert found.reason in allowed[found.status], found
-            assert found.message
-            assert TOKEN not in found.message
-    kinds = {each.type for each in status.conditions}
-    assert not {"Reconciling", "Stalled"} <= kinds
-    succeeded = status.condition("Succeeded")
-    assert succeeded is not None
-    assert (status.completion_time is not None) == (succeeded.status != "Unknown")
-    assert ("Stalled" in kinds) >= (succeeded.status == "False")

@@ -5,17 +5,17 @@ to sit out stands in line; only the front of the line asks for the clock, a slot
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import comparable_id, format_time
 from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import RESTORED_LABEL
 from cbr_operator.kinds.replication_spec import Spec
-from cbr_operator.kinds.replication_status import Outcome, Status, Submission, Target
+from cbr_operator.kinds.replication_status import Outcome, Submission, Target
 from cbr_operator.ports import ReplicateRequest
 from cbr_operator.rules.access import is_allowed, problem_with
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions
+from cbr_operator.rules.deadline import by_deadline, is_paused, paused, resumed
 from cbr_operator.rules.holds import held_by
 from cbr_operator.rules.lanes import Place, target_of
 from cbr_operator.rules.results import Try, not_submitted
@@ -36,7 +36,7 @@ Rule = Callable[[View, Spec], Decision | None]
 def decide_submission(view: View, spec: Spec) -> Decision:
     """The way of an object that has not been submitted: what holds it, or the call."""
     decision = next(filter(None, (rule(view, spec) for rule in _RULES)), None)
-    return _by_deadline(view, spec, decision or _submit(view, spec))
+    return by_deadline(view, spec, decision or _submit(view, spec))
 
 
 def _invalid(view: View, spec: Spec) -> Decision | None:
@@ -127,7 +127,7 @@ def _pausing(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as ab
     said = view.replication.status.condition(ConditionType.SUBMITTED)
     again = (submission.next_attempt_time - view.now).total_seconds()
     if said is None or said.reason == submission.reason:
-        return Decision(status=_resumed(view), again=again)
+        return Decision(status=resumed(view), again=again)
     text = "It is tried again by itself at status.submission.nextAttemptTime."
     return _hold(view, submitted=Statement(UNKNOWN, Reason(submission.reason), text), again=again)
 
@@ -140,7 +140,7 @@ def _in_line(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as ab
     since = view.waiting_since or view.now
     waited = (view.now - since).total_seconds()
     if said is not None and said.reason == Reason.WAITING_FOR_VAULT:
-        return Decision(status=_resumed(view), in_line=True)  # said once, not rewritten as the line moves
+        return Decision(status=resumed(view), in_line=True)  # said once, not rewritten as the line moves
     if waited < WAIT_UNSPOKEN:
         return Decision(in_line=True, again=WAIT_UNSPOKEN - waited)
     statement = _waiting_for_vault(view, front, since) if front is not None else _waiting_for_slot(view)
@@ -207,7 +207,7 @@ def _submit(view: View, spec: Spec) -> Decision:
     )
     status = with_conditions(
         view.replication,
-        _resumed(view, always=True).model_copy(update={"submission": intent}),
+        resumed(view, always=True).model_copy(update={"submission": intent}),
         now=view.now,
         submitted=Statement(UNKNOWN, Reason.SUBMITTING, text),
     )
@@ -224,7 +224,7 @@ def _submit(view: View, spec: Spec) -> Decision:
 
 def next_try(view: View) -> Submission:
     """The record of a new try: Pending, numbered, with what earlier tries left behind."""
-    before = _resumed(view).submission or Submission(outcome=Outcome.NOT_SUBMITTED)
+    before = resumed(view).submission or Submission(outcome=Outcome.NOT_SUBMITTED)
     return Submission(
         attempt=before.attempt + 1,
         holder=view.policy.holder,
@@ -243,27 +243,6 @@ def _target(view: View) -> Target:
     return target
 
 
-def _resumed(view: View, *, always: bool = False) -> Status:
-    """The status with startTime as in a Job: first seen unsuspended, reset on resume, frozen at the first intent.
-
-    What was suspended after a first try keeps its startTime; the time it was suspended is taken off the deadline
-    instead.
-    """
-    status = view.replication.status
-    said = status.condition(ConditionType.SUBMITTED)
-    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
-    submission = status.submission
-    if submission is not None and submission.suspended_time is not None:
-        suspended = (submission.suspended_seconds or 0) + (view.now - submission.suspended_time).total_seconds()
-        submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
-    start = status.start_time
-    if start is None or (paused and submission is None):
-        start = view.now
-    if always or paused or submission is not status.submission:
-        return status.model_copy(update={"start_time": start, "submission": submission})
-    return status
-
-
 def _hold(
     view: View,
     *,
@@ -274,50 +253,6 @@ def _hold(
 ) -> Decision:
     """Something holds the object: its conditions say what, and when to look again."""
     said = submitted or accepted
-    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
-    status = _paused(view) if paused else _resumed(view, always=True)
+    status = paused(view) if is_paused(said) else resumed(view, always=True)
     status = with_conditions(view.replication, status, now=view.now, accepted=accepted or ACCEPTED, submitted=submitted)
     return Decision(status=status, again=again, in_line=in_line, blocked=not in_line)
-
-
-def _paused(view: View) -> Status:
-    """The status of a suspended object: from here on its deadline stands still."""
-    status, submission = view.replication.status, view.replication.status.submission
-    if submission is None or submission.suspended_time is not None:
-        return status
-    return status.model_copy(update={"submission": submission.model_copy(update={"suspended_time": view.now})})
-
-
-def _by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
-    """``decision``, unless spec.submission.deadlineSeconds ends the waiting first.
-
-    After an absence of the operator nothing ends before one more try, so a process that did not lead when the
-    deadline passed must have tried, or have found that it cannot.
-    """
-    status = decision.status or view.replication.status
-    said = status.condition(ConditionType.SUBMITTED)
-    looking = isinstance(decision.action, ReadSecret | LookAtClock)
-    paused = said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
-    if looking or paused or status.start_time is None or (said is not None and said.status == FALSE):
-        return decision
-    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
-    deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
-    left = (deadline - view.now).total_seconds()
-    if left > 0:
-        return replace(decision, again=left if decision.again is None else min(left, decision.again))
-    if view.policy.led_since > deadline and not (view.tried or decision.blocked):
-        return decision
-    return Decision(status=_given_up(view, view.replication.status if decision.action else status, spec))
-
-
-def _given_up(view: View, status: Status, spec: Spec) -> Status:
-    said = status.condition(ConditionType.SUBMITTED)
-    why = f" The last that held it was {said.reason}: {said.message}" if said is not None else ""
-    text = (
-        f"It could not be submitted within {spec.submission.deadline_seconds} seconds; nothing was submitted, and "
-        f"nothing will be.{why} To try again, create a new resource."
-    )
-    statement = Statement(FALSE, Reason.SUBMISSION_DEADLINE_EXCEEDED, text)
-    before = status.condition(ConditionType.ACCEPTED)
-    accepted = Statement(before.status, Reason(before.reason), before.message) if before is not None else ACCEPTED
-    return with_conditions(view.replication, status, now=view.now, accepted=accepted, submitted=statement)

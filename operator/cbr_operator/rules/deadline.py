@@ -1,0 +1,79 @@
+"""startTime and the submission deadline: as in a Job, and standing still while an object is held on purpose."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from cbr_operator.kinds.common import Condition
+from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication_spec import Spec
+from cbr_operator.kinds.replication_status import Status
+from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, with_conditions
+from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, View
+
+
+def is_paused(said: Condition | Statement | None) -> bool:
+    """Whether this says that the object is held on purpose."""
+    return said is not None and said.reason in (Reason.SUSPENDED, Reason.RESTORED)
+
+
+def resumed(view: View, *, always: bool = False) -> Status:
+    """The status with startTime as in a Job: first seen unsuspended, reset on resume, frozen at the first intent.
+
+    What was suspended after a first try keeps its startTime; the time it was suspended is taken off the deadline
+    instead.
+    """
+    status = view.replication.status
+    said = status.condition(ConditionType.SUBMITTED)
+    was_paused = is_paused(said)
+    submission = status.submission
+    if submission is not None and submission.suspended_time is not None:
+        suspended = (submission.suspended_seconds or 0) + (view.now - submission.suspended_time).total_seconds()
+        submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
+    start = status.start_time
+    if start is None or (was_paused and submission is None):
+        start = view.now
+    if always or was_paused or submission is not status.submission:
+        return status.model_copy(update={"start_time": start, "submission": submission})
+    return status
+
+
+def paused(view: View) -> Status:
+    """The status of a suspended object: from here on its deadline stands still."""
+    status, submission = view.replication.status, view.replication.status.submission
+    if submission is None or submission.suspended_time is not None:
+        return status
+    return status.model_copy(update={"submission": submission.model_copy(update={"suspended_time": view.now})})
+
+
+def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
+    """``decision``, unless spec.submission.deadlineSeconds ends the waiting first.
+
+    After an absence of the operator nothing ends before one more try, so a process that did not lead when the
+    deadline passed must have tried, or have found that it cannot.
+    """
+    status = decision.status or view.replication.status
+    said = status.condition(ConditionType.SUBMITTED)
+    looking = isinstance(decision.action, ReadSecret | LookAtClock)
+    if looking or is_paused(said) or status.start_time is None or (said is not None and said.status == FALSE):
+        return decision
+    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
+    deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
+    left = (deadline - view.now).total_seconds()
+    if left > 0:
+        return replace(decision, again=left if decision.again is None else min(left, decision.again))
+    if view.policy.led_since > deadline and not (view.tried or decision.blocked):
+        return decision
+    return Decision(status=_given_up(view, view.replication.status if decision.action else status, spec))
+
+
+def _given_up(view: View, status: Status, spec: Spec) -> Status:
+    said = status.condition(ConditionType.SUBMITTED)
+    why = f" The last that held it was {said.reason}: {said.message}" if said is not None else ""
+    text = (
+        f"It could not be submitted within {spec.submission.deadline_seconds} seconds; nothing was submitted, and "
+        f"nothing will be.{why} To try again, create a new resource."
+    )
+    statement = Statement(FALSE, Reason.SUBMISSION_DEADLINE_EXCEEDED, text)
+    before = status.condition(ConditionType.ACCEPTED)
+    accepted = Statement(before.status, Reason(before.reason), before.message) if before is not None else ACCEPTED
+    return with_conditions(view.replication, status, now=view.now, accepted=accepted, submitted=statement)
