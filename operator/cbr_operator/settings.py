@@ -4,16 +4,18 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
 PREFIX = "CBR_OPERATOR_"
 
-# A Service named cbr-operator makes Kubernetes put such variables into every container of its namespace
-# (reference: Kubernetes, "Discovering services", environment variables).
-_SERVICE_LINK = re.compile(r"(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-_DNS_LABEL = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-_PATTERN = r"^https?://([A-Za-z0-9.*_-]+|\[[0-9A-Fa-f:.]+\])(:(\*|[0-9]{1,5}))?/?$"
+# For a Service cbr-operator, or cbr-operator-metrics, Kubernetes puts such variables into every container of its
+# namespace (reference: Kubernetes, "Discovering services"); with a Service cbr-operator-http even a setting's name.
+_SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+_SERVICE_LINK_URL = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PATTERN = re.compile(r"https?://([A-Za-z0-9*_-]+(\.[A-Za-z0-9*_-]+)*|\[[0-9A-Fa-f:.]+\])(:(\*|[0-9]{1,5}))?/?")
+_LAST_PORT = 65535
 _DEFAULT_ENDPOINTS = (
     "https://cbr.*.myhuaweicloud.com",
     "https://iam.*.myhuaweicloud.com",
@@ -40,8 +42,32 @@ def _none_yet(value: object) -> object:
     return value
 
 
-Names = Annotated[tuple[Annotated[str, Field(pattern=_DNS_LABEL)], ...], BeforeValidator(_split)]
-Patterns = Annotated[tuple[Annotated[str, Field(pattern=_PATTERN)], ...], BeforeValidator(_split)]
+def _is_namespace(name: str) -> str:
+    if not _DNS_LABEL.fullmatch(name):
+        words = "'{name}' is no namespace's name: lower-case letters, digits and dashes between them"
+        raise PydanticCustomError("namespace", words, {"name": name})
+    return name
+
+
+def _is_pattern(pattern: str) -> str:
+    match = _PATTERN.fullmatch(pattern)
+    port = match and match[4]
+    if match is None or (port and port != "*" and not 0 < int(port) <= _LAST_PORT):
+        words = "'{pattern}' is not of the form https://host or https://host:port, with * for one label or any port"
+        raise PydanticCustomError("pattern", words, {"pattern": pattern})
+    return pattern
+
+
+def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
+    if not patterns:
+        raise PydanticCustomError("empty", "with no pattern no endpoint may be called; unset it for the usual ones")
+    return patterns
+
+
+Namespace = Annotated[str, AfterValidator(_is_namespace)]
+Names = Annotated[tuple[Namespace, ...], BeforeValidator(_split)]
+Pattern = Annotated[str, AfterValidator(_is_pattern)]
+Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_split), AfterValidator(_not_empty)]
 
 
 class Settings(BaseModel):
@@ -50,8 +76,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     namespaces: Names = ()
-    operator_namespace: Annotated[str, Field(pattern=r"^([a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)?$")] = ""
-    allowed_endpoints: Annotated[Patterns, Field(min_length=1)] = _DEFAULT_ENDPOINTS
+    operator_namespace: Namespace | Literal[""] = ""
+    allowed_endpoints: Patterns = _DEFAULT_ENDPOINTS
     denied_networks: Annotated[str, BeforeValidator(_none_yet)] = ""
     ca_file: str = ""
     http_host: str = ""
@@ -73,17 +99,28 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises:
         SettingsError: one is wrong, or not known.
     """
-    given = {name.removeprefix(PREFIX): value for name, value in environment.items() if name.startswith(PREFIX)}
+    given = {
+        name.removeprefix(PREFIX): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX) and not _is_service_link(name.removeprefix(PREFIX), value)
+    }
     known = {name.upper(): name for name in Settings.model_fields}
     for name in given:
-        if name not in known and not _SERVICE_LINK.fullmatch(name):
+        if name not in known:
             raise SettingsError(f"{PREFIX}{name} is not a setting; there are {', '.join(sorted(known))}")
     try:
-        settings = Settings.model_validate({known[name]: value for name, value in given.items() if name in known})
+        settings = Settings.model_validate({known[name]: value for name, value in given.items()})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = str(first["loc"][0]).upper()
         raise SettingsError(f"{PREFIX}{name}={given[name]!r} is wrong: {first['msg']}") from None
     if settings.poll_min_seconds > settings.poll_max_seconds:
-        raise SettingsError(f"{PREFIX}POLL_MIN_SECONDS must not be greater than {PREFIX}POLL_MAX_SECONDS")
+        raise SettingsError(
+            f"{PREFIX}POLL_MIN_SECONDS={settings.poll_min_seconds:g} is wrong: "
+            f"it must not be greater than {PREFIX}POLL_MAX_SECONDS, which is {settings.poll_max_seconds:g}"
+        )
     return settings
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    return bool(_SERVICE_LINK.fullmatch(name) or (name.endswith("PORT") and _SERVICE_LINK_URL.fullmatch(value)))
