@@ -33,6 +33,16 @@ def test_values_are_read() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("NAMESPACES", "dr,x" + 63 * "x"),
+        ("ALLOWED_ENDPOINTS", "ftp://cbr.example.com"),
+        ("ALLOWED_ENDPOINTS", "https://"),
+        ("ALLOWED_ENDPOINTS", "https://cbr..example.com"),
+        ("ALLOWED_ENDPOINTS", "https://cbr.example.com:99999"),
+        ("ALLOWED_ENDPOINTS", "https://cbr.example.com:0"),
+        ("ALLOWED_ENDPOINTS", "https://cbr.example.com?x"),
+        ("HTTP_PORT", "1\n2"),
+        ("SETTLE_SECONDS", "nan"),
+        ("PORT", "8080"),
         ("NAMESPACES", "Has Blanks"),
         ("OPERATOR_NAMESPACE", "UPPER"),
         ("ALLOWED_ENDPOINTS", ""),
@@ -61,8 +71,21 @@ def test_a_wrong_value_is_named_in_one_line(name: str, value: str) -> None:
     assert "\n" not in line
 
 
-@pytest.mark.parametrize(
-    "name", ["SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTP", "PORT", "PORT_8080_TCP", "PORT_8080_TCP_ADDR"]
-)
-def test_what_kubernetes_adds_for_a_service_of_our_name_is_no_setting(name: str) -> None:
-    assert read_settings({f"CBR_OPERATOR_{name}": "tcp://10.0.0.1:8080"}) == Settings()
+def test_of_several_values_the_wrong_one_is_named() -> None:
+    with pytest.raises(SettingsError, match="'https://x/path' is not of the form"):
+        read_settings({"CBR_OPERATOR_ALLOWED_ENDPOINTS": "https://a.example.com, https://x/path"})
+
+
+@pytest.mark.parametrize("service", ["", "METRICS_", "HTTP_"])
+def test_what_kubernetes_adds_for_a_service_of_our_name_is_no_setting(service: str) -> None:
+    links = {
+        "SERVICE_HOST": "10.0.0.1",
+        "SERVICE_PORT": "8080",
+        "SERVICE_PORT_HTTP": "8080",
+        "PORT": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP": "tcp://10.0.0.1:8080",
+        "PORT_8080_TCP_PROTO": "tcp",
+        "PORT_8080_TCP_PORT": "8080",
+        "PORT_8080_TCP_ADDR": "10.0.0.1",
+    }
+    assert read_settings({f"CBR_OPERATOR_{service}{name}": value for name, value in links.items()}) == Settings()
