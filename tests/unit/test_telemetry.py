@@ -2,6 +2,7 @@
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -34,8 +35,28 @@ def test_a_record_is_one_line_of_json_with_the_object() -> None:
 
 
 def test_the_object_that_kopf_speaks_of_is_named_too() -> None:
-    line = JsonFormatter().format(record("x", k8s_ref={"namespace": "dr", "name": "orders"}, k8s_skip=True))
-    assert json.loads(line)["object"] == {"namespace": "dr", "name": "orders"}
+    line = JsonFormatter().format(record("x", k8s_ref={"namespace": "dr", "name": "orders", "uid": "u"}, k8s_skip=True))
+    assert json.loads(line)["object"] == {"namespace": "dr", "name": "orders", "uid": "u"}
+    assert "k8s" not in line
+
+
+def test_extra_fields_do_not_replace_a_record_s_own() -> None:
+    told = json.loads(JsonFormatter().format(record("x", level="loud", time=7)))
+    assert (told["level"], told["time"]) == ("info", "1970-01-01T00:00:00.500+00:00")
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_what_ends_the_process_is_logged(form: str) -> None:
+    program = f"from cbr_operator.telemetry.logs import configure_logging; configure_logging('info', {form!r}); 1 / 0"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    if form == "json":
+        told = json.loads(done.stderr)
+        assert (told["level"], told["message"]) == ("critical", "Ended by an error: ZeroDivisionError")
+        assert "division by zero" in told["traceback"]
+    else:
+        assert "CRITICAL Ended by an error" in done.stderr
+        assert "division by zero" in done.stderr
 
 
 def test_a_traceback_is_part_of_its_record() -> None:
@@ -51,13 +72,17 @@ def test_a_traceback_is_part_of_its_record() -> None:
 def test_text_names_the_object_behind_the_message() -> None:
     line = TextFormatter("%(message)s").format(record("waits", object={"namespace": "dr", "name": "orders"}))
     assert line == "waits [dr/orders]"
+    line = TextFormatter("%(message)s").format(record("lags", k8s_ref={"namespace": "dr", "name": "orders"}))
+    assert line == "lags [dr/orders]"
+    assert TextFormatter("%(message)s").format(record("starts")) == "starts"
 
 
 @pytest.fixture
 def root() -> Iterator[logging.Logger]:
     logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
+    handlers, level, excepthook = logger.handlers[:], logger.level, sys.excepthook
     yield logger
+    sys.excepthook = excepthook
     logger.handlers[:] = handlers
     logger.setLevel(level)
     logging.captureWarnings(capture=False)

@@ -4,6 +4,9 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
+# Linux alone has this one; macOS' monotonic clock goes on while the machine is suspended.
+_BOOTTIME: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
 
 class SystemClock:
     """The real Clock."""
@@ -14,7 +17,7 @@ class SystemClock:
 
     def boottime(self) -> float:
         """Seconds since the machine started, its suspended time included."""
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
+        return time.clock_gettime(_BOOTTIME)
 
     async def sleep(self, seconds: float) -> None:
         """Let others run for this long."""

@@ -4,9 +4,19 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any
 
-_OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "settings"}
+logger = logging.getLogger(__name__)
+
+_OWN = frozenset(vars(logging.makeLogRecord({}))) | {
+    "message",
+    "asctime",
+    "taskName",
+    "settings",  # these three are Kopf's
+    "k8s_ref",
+    "k8s_skip",
+}
 """Attributes every record has; whatever else it has was passed in ``extra``."""
 _NOISY = {
     "kopf": logging.WARNING,
@@ -27,11 +37,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        extra = {key: value for key, value in vars(record).items() if key not in _OWN}
-        reference = extra.pop("k8s_ref", None)  # how Kopf names the object it speaks of
-        if isinstance(reference, dict):
-            fields["object"] = {"namespace": reference.get("namespace"), "name": reference.get("name")}
-        extra.pop("k8s_skip", None)
+        if about := _object_of(record):
+            fields["object"] = about
+        extra = {key: value for key, value in vars(record).items() if key not in _OWN and key not in fields}
         fields.update({key: value for key, value in extra.items() if value not in (None, "", {})})
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
@@ -44,14 +52,23 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The record, and its traceback."""
         line = super().format(record)
-        about = getattr(record, "object", None)
-        return f"{line} [{about.get('namespace')}/{about.get('name')}]" if isinstance(about, dict) else line
+        about = _object_of(record)
+        return f"{line} [{about.get('namespace')}/{about.get('name')}]" if about else line
+
+
+def _object_of(record: logging.LogRecord) -> dict[str, Any]:
+    """The object a record is about: namespace, name and uid as far as known; empty without one."""
+    about = getattr(record, "object", None)
+    if isinstance(about, dict):
+        return about
+    reference = getattr(record, "k8s_ref", None)  # how Kopf names the object it speaks of
+    return {key: reference.get(key) for key in ("namespace", "name", "uid")} if isinstance(reference, dict) else {}
 
 
 def configure_logging(level: str, form: str) -> None:
     """Send all logs to standard error; ``level`` is debug to error, ``form`` json or text.
 
-    Kopf and aiohttp speak only from warnings up, unless everything is asked for.
+    Kopf and aiohttp speak only from warnings up, unless everything is asked for. What ends the process is a record too.
     """
     handler = logging.StreamHandler(sys.stderr)
     text = TextFormatter("%(asctime)s %(levelname)-7s %(message)s")
@@ -62,3 +79,8 @@ def configure_logging(level: str, form: str) -> None:
     for name, quiet in _NOISY.items():
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else quiet)
     logging.captureWarnings(capture=True)
+    sys.excepthook = _log_the_end
+
+
+def _log_the_end(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    logger.critical("Ended by an error: %s", kind.__name__, exc_info=(kind, error, traceback))
