@@ -24,7 +24,8 @@ $(INSTALLED): requirements/dev.txt pyproject.toml
 	@'$(PYTHON)' $(IS_RECENT) 2>/dev/null || { echo 'Python 3.11 or later is needed; name it with: make venv PYTHON=…' >&2; exit 1; }
 	@echo 'installing the locked requirements into $(VENV) …' >&2
 	@'$(PYTHON)' -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements/dev.txt
+	@# The lock names everything, so nothing is resolved: pip 23 takes the newest coverage for coverage[toml], and refuses it.
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: -r requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
