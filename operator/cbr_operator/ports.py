@@ -92,8 +92,13 @@ class Cloud(Protocol):
     ) -> Facts:
         """Ask for the replication; ``may_send`` is asked in the writer of the body, after the connection stands."""
 
-    async def look_at_clock(self, *, target: Target, credential: Credential) -> Facts:
-        """``GET …/backups?limit=1`` at the target, made for its Date header."""
+    async def list_backups(self, *, target: Target, credential: Credential, offset: int, limit: int) -> Facts:
+        """One page of the vault's backups, with their replication records."""
+
+    async def list_operation_logs(
+        self, *, target: Target, credential: Credential, since: datetime, offset: int, limit: int
+    ) -> Facts:
+        """One page of the vault's operation log: replications since a moment by the cloud's clock."""
 
 
 # ----------------------------------------------------------------------------------------- the API server
@@ -181,6 +186,9 @@ class Kube(Protocol):
 
     async def read_secret(self, *, namespace: str, name: str) -> SecretData:
         """One Secret."""
+
+    async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete this very object, as it was when it had this resourceVersion; ConflictError when it is another."""
 
     async def create_event(self, event: EventNote) -> None:
         """Post an Event."""

@@ -192,9 +192,11 @@ async def test_the_clock_and_the_pause_are_read_from_the_headers() -> None:
         assert facts.clock_offset is not None
         assert abs(facts.clock_offset - 3600) < 60
         assert facts.retry_after == 17
-        looked = await client.look_at_clock(target=target, credential=Credential("o", "1", TOKEN))
+        looked = await client.list_backups(target=target, credential=Credential("o", "1", TOKEN), offset=0, limit=1)
         assert (looked.sent, looked.status) == (False, 429)
-        assert wire.requests[1].startswith(b"GET /v3/p/backups?vault_id=v&limit=1 HTTP/1.1\r\n")
+        assert wire.requests[1].startswith(
+            b"GET /v3/p/backups?vault_id=v&show_replication=true&offset=0&limit=1 HTTP/1.1\r\n"
+        )
 
 
 async def test_a_cancelled_call_leaves_no_connection_behind() -> None:

@@ -5,6 +5,7 @@ import errno
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
@@ -84,9 +85,17 @@ class CbrClient:
         facts = await self._call("replicate", "POST", wire.replicate_url(target), credential, body)
         return replace(facts, sent=body.sent, late=body.late)
 
-    async def look_at_clock(self, *, target: Target, credential: Credential) -> Facts:
-        """Ask for one backup; ``sent`` is always false in its Facts, for nothing can have been submitted."""
-        return await self._call("list_backups", "GET", wire.first_backup_url(target), credential, None)
+    async def list_backups(self, *, target: Target, credential: Credential, offset: int, limit: int) -> Facts:
+        """One page of the vault's backups; ``sent`` is always false in its Facts: it submits nothing."""
+        url = wire.backups_url(target, offset=offset, limit=limit)
+        return await self._call("list_backups", "GET", url, credential, None)
+
+    async def list_operation_logs(
+        self, *, target: Target, credential: Credential, since: datetime, offset: int, limit: int
+    ) -> Facts:
+        """One page of the vault's operation log; ``sent`` is always false, as above."""
+        url = wire.operation_logs_url(target, since=since, offset=offset, limit=limit)
+        return await self._call("list_operation_logs", "GET", url, credential, None)
 
     async def _call(
         self, operation: str, method: str, url: str, credential: Credential, body: _GuardedBody | None

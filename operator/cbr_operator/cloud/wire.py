@@ -1,6 +1,6 @@
 """How requests are spelt, and what is read from answers' headers. Pure.
 
-Source: "Replicating a Restore Point" and "Querying All Backups" of the CBR API reference.
+Source: "Replicating a Restore Point", "Querying All Backups" and "Querying the Task List" of the CBR API reference.
 """
 
 import json
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import ReplicateRequest
 
@@ -20,9 +21,19 @@ def replicate_url(target: Target) -> str:
     return f"{target.endpoint.rstrip('/')}/v3/{target.project_id}/checkpoints/replicate"
 
 
-def first_backup_url(target: Target) -> str:
-    """The cheapest harmless request that an answer with a Date comes to."""
-    return f"{target.endpoint.rstrip('/')}/v3/{target.project_id}/backups?vault_id={target.vault_id}&limit=1"
+def backups_url(target: Target, *, offset: int, limit: int) -> str:
+    """One page of the vault's backups, with their replication records."""
+    query = f"vault_id={target.vault_id}&show_replication=true&offset={offset}&limit={limit}"
+    return f"{target.endpoint.rstrip('/')}/v3/{target.project_id}/backups?{query}"
+
+
+def operation_logs_url(target: Target, *, since: datetime, offset: int, limit: int) -> str:
+    """One page of the vault's replications in the operation log; its filter takes whole seconds."""
+    query = (
+        f"operation_type=replication&vault_id={target.vault_id}&start_time={format_time(since)}"
+        f"&offset={offset}&limit={limit}"
+    )
+    return f"{target.endpoint.rstrip('/')}/v3/{target.project_id}/operation-logs?{query}"
 
 
 def replicate_body(request: ReplicateRequest) -> bytes:

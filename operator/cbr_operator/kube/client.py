@@ -109,6 +109,16 @@ class KubeClient:
         data = {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
         return SecretData(resource_version=found["metadata"]["resourceVersion"], data=data)
 
+    async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
+        """Delete with preconditions; its dependents follow in the background."""
+        body = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid, "resourceVersion": version},
+        }
+        await self.request("DELETE", f"{_path(kind, namespace)}/{name}", body=body)
+
     async def create_event(self, event: EventNote) -> None:
         """Post an Event; those about cluster-scoped objects lie in ``default``."""
         namespace = event.regarding.get("namespace") or "default"
