@@ -131,13 +131,15 @@ class Operator:
             allowed_endpoints=tuple(map(parse_pattern, settings.allowed_endpoints)),
             holder=self._identity,
             led_since=self._clock.now(),
+            request_timeout=settings.request_timeout_seconds,
+            settle=settings.settle_seconds,
         )
         return Engine(
             world,
             policy,
             namespaces=settings.namespaces,
             workers=settings.workers,
-            call_and_settle=settings.request_timeout_seconds + settings.settle_seconds,
+            polling=(settings.poll_min_seconds, settings.poll_max_seconds),
         )
 
     def _make_watch(self, connection: Connection, engine: Engine) -> Watch:

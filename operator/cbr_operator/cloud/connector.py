@@ -7,8 +7,9 @@ from pathlib import Path
 
 import aiohttp
 
-CONNECTIONS = 64
-CONNECTIONS_A_HOST = 32
+CONNECTIONS = 96
+CONNECTIONS_A_HOST = 56
+"""Room for the calls and for the looks beside them: a call must not wait for a connection that a look has."""
 IDLE_SECONDS = 4.0
 """Servers and gateways close idle connections after five seconds and more; one closed under us loses a call."""
 # Option 18 on Linux; the socket module knows its name only there.

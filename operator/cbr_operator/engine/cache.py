@@ -8,10 +8,12 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
+from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.holds import Refusal, refusal_of
-from cbr_operator.rules.lanes import Place, place_of
+from cbr_operator.rules.lanes import Place, place_of, target_of
+from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
 
 TOMBSTONE_SECONDS = 600.0
 """How long a deleted uid is remembered: longer than any late event of it can travel."""
@@ -26,6 +28,10 @@ class Notes:
 
     waiting_since: datetime | None = None
     tried: bool = False
+    older: bool = False
+    """It was there before this process led, which has not called for it yet."""
+    memory: Memory = NOTHING_REMEMBERED
+    """Of its looks at the cloud."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,8 @@ class Entry:
     version: int
     place: Place | None = None
     refusal: Refusal | None = None
+    vault: str = ""
+    """The source vault, as ids are compared."""
     notes: Notes = field(default_factory=Notes)
 
 
@@ -52,6 +60,7 @@ class Cache:
         self._gone = gone
         self._entries: dict[Key, Entry] = {}
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
+        self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
         self._tombstones: dict[str, float] = {}
 
     def __len__(self) -> int:
@@ -69,6 +78,10 @@ class Cache:
         """What the cloud refused to callers that share this hold key."""
         return tuple(self._refusals.get(key, {}).values())
 
+    def others_on_vault(self, entry: Entry) -> list[Entry]:
+        """All other objects with the same source vault."""
+        return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
+
     def store(self, body: Json) -> bool:
         """Take in an object, from whatever source; False when something as new or newer is there already."""
         metadata = body["metadata"]
@@ -79,8 +92,7 @@ class Cache:
         if before is not None and before.uid != uid:
             self._remove(key, before)
             before = None
-        place, refusal = _standing(body)
-        entry = Entry(body, uid, version, place, refusal, before.notes if before is not None else Notes())
+        entry = _entry(body, before.notes if before is not None else Notes())
         self._entries[key] = entry
         self._index(before, entry)
         return True
@@ -108,6 +120,13 @@ class Cache:
                 del self._refusals[before.refusal.key]
         if after is not None and after.refusal is not None:
             self._refusals[after.refusal.key][after.uid] = after.refusal
+        if before is not None and before.vault:
+            there = self._vaults[before.vault]
+            there.pop(before.uid, None)
+            if not there:
+                del self._vaults[before.vault]
+        if after is not None and after.vault:
+            self._vaults[after.vault][after.uid] = after
 
 
 def _key_of(metadata: Json) -> Key:
@@ -119,10 +138,21 @@ def key_of(body: Json) -> Key:
     return _key_of(body["metadata"])
 
 
-def _standing(body: Json) -> tuple[Place | None, Refusal | None]:
-    """Where the object stands beside others. What cannot be read stands nowhere: the worker reports it."""
+def _entry(body: Json, notes: Notes) -> Entry:
+    """An object, and where it stands beside others. What cannot be read stands nowhere: the worker reports it."""
+    metadata = body["metadata"]
+    uid, version = metadata["uid"], int(metadata["resourceVersion"])
     try:
         replication = Replication.from_json(body)
     except ValidationError:
-        return None, None
-    return place_of(replication), refusal_of(replication)
+        return Entry(body, uid, version, notes=notes)
+    target = target_of(replication)
+    return Entry(
+        body=body,
+        uid=uid,
+        version=version,
+        place=place_of(replication),
+        refusal=refusal_of(replication),
+        vault=comparable_id(target.vault_id) if target is not None else "",
+        notes=notes,
+    )

@@ -12,15 +12,23 @@ class CloudClocks:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._offsets: dict[str, tuple[float, float]] = {}
+        self._offsets: dict[str, tuple[float | None, float]] = {}
 
     def offset(self, endpoint: str) -> float | None:
         """The offset, or None when none was seen in the last ten minutes."""
-        known = self._offsets.get(comparable_endpoint(endpoint))
-        return known[0] if known is not None and self._clock.boottime() - known[1] < OFFSET_LASTS else None
+        known = self._known(endpoint)
+        return known[0] if known is not None else None
 
-    def learn(self, endpoint: str, facts: Facts, *, without_date: float | None = None) -> None:
-        """Take the offset from an answer; ``without_date`` is what to believe of a cloud that sends no Date."""
-        offset = facts.clock_offset if facts.clock_offset is not None else without_date
-        if offset is not None:
-            self._offsets[comparable_endpoint(endpoint)] = offset, self._clock.boottime()
+    def has_none(self, endpoint: str) -> bool:
+        """Whether a look in the last ten minutes found that this cloud sends no Date."""
+        known = self._known(endpoint)
+        return known is not None and known[0] is None
+
+    def learn(self, endpoint: str, facts: Facts, *, or_none: bool = False) -> None:
+        """Take the offset from an answer; ``or_none``: without a Date in it, believe that there is none to be had."""
+        if facts.clock_offset is not None or or_none:
+            self._offsets[comparable_endpoint(endpoint)] = facts.clock_offset, self._clock.boottime()
+
+    def _known(self, endpoint: str) -> tuple[float | None, float] | None:
+        known = self._offsets.get(comparable_endpoint(endpoint))
+        return known if known is not None and self._clock.boottime() - known[1] < OFFSET_LASTS else None

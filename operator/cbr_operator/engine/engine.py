@@ -5,16 +5,18 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from cbr_operator.engine.cache import Cache, Entry, Key
+from cbr_operator.engine.cache import Cache, Entry, Key, key_of
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
+from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.engine.worker import Parts, run_workers
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
@@ -40,12 +42,11 @@ class Engine:
     """Cache, queue and workers over one set of namespaces."""
 
     def __init__(
-        self, world: World, policy: Policy, *, namespaces: Collection[str], workers: int, call_and_settle: float
+        self, world: World, policy: Policy, *, namespaces: Collection[str], workers: int, polling: tuple[float, float]
     ) -> None:
-        """``call_and_settle``: seconds after which a call whose object is gone must have shown itself."""
-        self._world = world
+        """``polling``: the shortest and the longest time between two regular looks at a vault, in seconds."""
         self._workers = workers
-        self._call_and_settle = call_and_settle
+        self._policy = policy
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
@@ -54,6 +55,14 @@ class Engine:
             kube=world.kube, clock=world.clock, cache=self.cache, namespaces=list(namespaces), changed=self.queue.add
         )
         clocks = CloudClocks(world.clock)
+        secrets = SecretReader(kube=world.kube, clock=world.clock)
+        self._pollers = Pollers(
+            reader=VaultReader(cloud=world.cloud, clock=world.clock, clocks=clocks, secrets=secrets),
+            clock=world.clock,
+            wake=self.queue.add,
+            shortest=polling[0],
+            longest=polling[1],
+        )
         publisher = Publisher(
             kube=world.kube, clock=world.clock, cache=self.cache, post=world.post, count=world.count_status_write
         )
@@ -74,7 +83,8 @@ class Engine:
             calls=self._calls,
             clocks=clocks,
             looks=ClockLooks(cloud=world.cloud, clocks=clocks, wake=self.queue.add),
-            secrets=SecretReader(kube=world.kube, clock=world.clock),
+            pollers=self._pollers,
+            secrets=secrets,
             publisher=publisher,
             submitter=self.submitter,
             settle=self._settle,
@@ -88,6 +98,7 @@ class Engine:
                 group.create_task(self.lists.keep_sweeping())
         finally:
             self.queue.close()
+            await self._pollers.close()
 
     def changed(self, body: Json) -> None:
         """A watch event: the object as it is now."""
@@ -107,7 +118,8 @@ class Engine:
         self.queue.add(key)
 
     def _gone(self, entry: Entry) -> None:
-        """A deleted object's call holds its lane until what became of it must have shown (protocol, section 5)."""
+        """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""
+        self._pollers.drop(key_of(entry.body))
         if entry.place is None:
             return
         if entry.uid in self._calls:
@@ -117,7 +129,7 @@ class Engine:
             self._settle(entry.place)
 
     def _settle(self, place: Place) -> None:
-        asyncio.get_running_loop().call_later(self._call_and_settle, self._lanes.release, place)
+        asyncio.get_running_loop().call_later(self._policy.proof_takes, self._lanes.release, place)
 
 
 def _reason(body: Json) -> str:

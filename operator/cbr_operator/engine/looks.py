@@ -7,7 +7,8 @@ from cbr_operator.engine.cache import Key
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import Verdict, judge_look
+from cbr_operator.rules.answers import Verdict
+from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
 
 
@@ -42,10 +43,9 @@ class ClockLooks:
 
     async def _look(self, shared: tuple[str, str], action: LookAtClock) -> None:
         facts = await self._cloud.list_backups(target=action.target, credential=action.credential, offset=0, limit=1)
-        failure = judge_look(facts, token=action.credential.token)
+        failure = judge_clock_look(facts, token=action.credential.token)
         if failure is None:
-            # A cloud without a Date header leaves our own clock.
-            self._clocks.learn(action.target.endpoint, facts, without_date=0.0)
+            self._clocks.learn(action.target.endpoint, facts, or_none=True)
         for key in self._waiting.pop(shared):
             if failure is not None:
                 self._failures[key] = failure

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 from cbr_operator.engine.cache import Cache
+from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import KIND, PLURAL, Replication
 from cbr_operator.kinds.replication_status import Status
 from cbr_operator.ports import (
@@ -75,6 +76,24 @@ class Publisher:
             self._post(note)
         return Replication.from_json(body)
 
+    async def delete(self, replication: Replication) -> None:
+        """Delete the object as it was decided about, and no other.
+
+        Raises:
+            UnavailableError: the API server did not answer.
+        """
+        metadata = replication.metadata
+        try:
+            await self._kube.delete(
+                REPLICATIONS,
+                namespace=metadata.namespace,
+                name=metadata.name,
+                uid=metadata.uid,
+                version=metadata.resource_version,
+            )
+        except (ConflictError, NotFoundError):
+            return  # it changed, so an event decides again; or it is gone
+
     async def intend(self, replication: Replication, status: Status) -> Replication | None:
         """Write an intent; the object as written, or None when it is not certain that this very intent was written."""
         try:
@@ -119,6 +138,7 @@ class Publisher:
             except UnavailableError as error:
                 logger.warning("A result could not be written yet: %s", error, extra=about(current))
             else:
+                self._tell_of_late_answer(current, status, tried)
                 return
             await self._clock.sleep(delay)
             delay = min(LONGEST_RETRY, 2 * delay)
@@ -145,6 +165,14 @@ class Publisher:
                 logger.warning("A result waits for the API server: %s", error, extra=about(replication))
             await self._clock.sleep(delay)
             delay = min(LONGEST_RETRY, 2 * delay)
+
+    def _tell_of_late_answer(self, replication: Replication, status: Status, tried: Try) -> None:
+        """An answer that changed no condition would otherwise be seen by nobody."""
+        answer = tried.verdict.answer
+        if answer is None or events_of(replication, status):
+            return
+        note = f"A late answer to the call told of {len(answer.backups)} backups; they are in status.backups."
+        self._post(note_about(replication.metadata, warning=False, reason=Reason.SUBMITTED, note=note))
 
     def _report_homeless(self, written: Replication, tried: Try) -> None:
         """The object is gone: its answer goes to an Event and the log, the one stated exception to "never lost"."""

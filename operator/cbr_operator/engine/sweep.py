@@ -36,6 +36,9 @@ class Lists:
             async for page in self._kube.list_pages(REPLICATIONS, namespace=namespace):
                 for body in page.items:
                     self.observe(body)
+                    entry = self._cache.get(key_of(body))
+                    if entry is not None:
+                        entry.notes.older = True
         return len(self._cache)
 
     def observe(self, body: Json) -> None:

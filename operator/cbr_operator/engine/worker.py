@@ -5,6 +5,8 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
 
 from pydantic import ValidationError
 
@@ -13,6 +15,7 @@ from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.secrets import SecretReader
@@ -20,10 +23,22 @@ from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
 from cbr_operator.rules.holds import hold_key
 from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.records import Look
 from cbr_operator.rules.replication import decide
-from cbr_operator.rules.view import Decision, LookAtClock, Policy, ReadSecret, SecretProblem, Submit, View
+from cbr_operator.rules.view import (
+    Decision,
+    Delete,
+    LookAtClock,
+    LookAtVault,
+    Policy,
+    ReadSecret,
+    SecretProblem,
+    Submit,
+    View,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +62,7 @@ class Parts:
     calls: Calls
     clocks: CloudClocks
     looks: ClockLooks
+    pollers: Pollers
     secrets: SecretReader
     publisher: Publisher
     submitter: Submitter
@@ -100,10 +116,13 @@ class Worker:
             return None
         target = target_of(replication)
         endpoint = target.endpoint if target is not None else ""
+        look = self._.pollers.result_for(key)
         return View(
             policy=self._.policy,
             replication=replication,
             now=self._.clock.now(),
+            boottime=self._.clock.boottime(),
+            older=entry.notes.older,
             calling=entry.uid in self._.calls,
             tried=entry.notes.tried,
             credential=credential,
@@ -111,10 +130,22 @@ class Worker:
             in_front=self._.lanes.in_front_of(entry.place) if entry.place is not None else None,
             waiting_since=entry.notes.waiting_since,
             clock_offset=self._.clocks.offset(endpoint),
+            cloud_has_no_clock=self._.clocks.has_none(endpoint),
             look_failed=self._.looks.failure_for(key),
+            look=look,
+            claims=self._claims(entry) if isinstance(look, Look) else NO_CLAIMS,
+            memory=entry.notes.memory,
             slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
             chance=random.random(),  # noqa: S311 - jitter
         )
+
+    def _claims(self, entry: Entry) -> Claims:
+        """What the other objects on the vault claim; what several may adopt is the oldest one's."""
+        others = self._.cache.others_on_vault(entry)
+        older = (each for each in others if _order(each) < _order(entry))
+        pending = chain.from_iterable(each.notes.memory.candidates for each in older)
+        bodies = (each.body for each in others)
+        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
         entry = self._.cache.get(key)
@@ -123,15 +154,30 @@ class Worker:
         self._note(entry, view, decision)
         self._.looks.forget(key)
         if isinstance(decision.action, Submit):
+            self._.pollers.drop(key)
             self._submit(key, entry, view, decision, decision.action)
             return
-        if isinstance(decision.action, LookAtClock):
+        if isinstance(decision.action, LookAtVault):
+            self._.pollers.want(key, decision.action)
+        elif isinstance(decision.action, LookAtClock):
             self._.looks.start(key, decision.action)
         elif decision.in_line and not view.slot_free:
             target = target_of(view.replication)
             self._.calls.wait(comparable_endpoint(target.endpoint) if target is not None else "", key)
         again = await self._publish(view, decision)
+        if again is None:
+            self._looked(key, entry, view, decision)
+            again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
         self._.queue.add_after(key, again * (1 + JITTER * view.chance) if again is not None else None)
+
+    def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
+        """What a look showed is written, where it had to be: only now it may be forgotten."""
+        if decision.memory is not None:
+            entry.notes.memory = decision.memory
+        if view.look is not None:
+            self._.pollers.forget(key, view.look)
+        if not isinstance(decision.action, LookAtVault):
+            self._.pollers.drop(key)
 
     def _note(self, entry: Entry, view: View, decision: Decision) -> None:
         notes = entry.notes
@@ -141,20 +187,29 @@ class Worker:
             self._.lanes.stand(entry.place, ready=decision.in_line)
 
     async def _publish(self, view: View, decision: Decision) -> float | None:
-        """Write the decision's status, if any; the seconds until another look."""
+        """Write the decision's status, if any; None when that is done, else the seconds until another decision."""
         if decision.status is None:
-            return decision.again
+            return None
         try:
             await self._.publisher.publish(view.replication, decision.status)
         except (ConflictError, NotFoundError):
-            return decision.again  # a newer event decides again
+            return decision.again or UNWRITTEN_AGAIN  # as a rule a newer event decides sooner
         except UnavailableError as error:
             logger.warning("A status could not be written: %s", error, extra=about(view.replication))
             return UNWRITTEN_AGAIN
         except RefusedError as error:
             logger.error("The API server refuses a status: %s", error, extra=about(view.replication))  # noqa: TRY400 - the message says it all
             return REFUSED_AGAIN
-        return decision.again
+        return None
+
+    async def _delete(self, view: View) -> float | None:
+        """Delete the object; None when that is done, else the seconds until another decision."""
+        try:
+            await self._.publisher.delete(view.replication)
+        except (UnavailableError, RefusedError) as error:
+            logger.warning("An object that has expired could not be deleted: %s", error, extra=about(view.replication))
+            return REFUSED_AGAIN
+        return None
 
     def _submit(self, key: Key, entry: Entry, view: View, decision: Decision, action: Submit) -> None:
         """Take the lane and a slot in the same step as the decision, then let the submission run by itself."""
@@ -164,6 +219,7 @@ class Worker:
         self._.lanes.hold(place)
         self._.calls.start(entry.uid, comparable_endpoint(action.intent.target.endpoint))
         entry.notes.tried = True
+        entry.notes.older = False
         entry.notes.waiting_since = None
 
         def over() -> None:
@@ -187,6 +243,11 @@ async def run_workers(parts: Parts, *, count: int) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(count):
             group.create_task(Worker(parts).run())
+
+
+def _order(entry: Entry) -> tuple[datetime, str]:
+    """Oldest first, ties by uid, as in a lane; what stands in none comes last."""
+    return entry.place.order if entry.place is not None else (datetime.max.replace(tzinfo=UTC), entry.uid)
 
 
 def _named(key: Key) -> dict[str, dict[str, str]]:

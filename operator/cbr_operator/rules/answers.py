@@ -7,6 +7,7 @@ from typing import Any
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import AnsweredDestination, AnsweredSource, Backup, BackupState, Outcome
 from cbr_operator.ports import Body, Facts
+from cbr_operator.rules.text import clip
 
 _QUOTE_LENGTH = 512
 _ID_LENGTH = 128
@@ -31,7 +32,7 @@ _GATEWAY_REASONS = {
     "0802": Reason.PERMISSION_DENIED,
     "0308": Reason.RATE_LIMITED,
 }
-_STATUS_REASONS = {
+STATUS_REASONS = {
     401: Reason.AUTHENTICATION_FAILED,
     407: Reason.AUTHENTICATION_FAILED,
     403: Reason.PERMISSION_DENIED,
@@ -64,28 +65,9 @@ class Verdict:
 
 def judge(facts: Facts, *, token: str, was_unknown: bool) -> Verdict:
     """Judge one call. ``was_unknown``: an earlier attempt's outcome was Unknown, and may have been taken."""
-    facts = _without(token, facts)
+    facts = without_token(token, facts)
     verdict = _judge(facts, was_unknown=was_unknown)
     return replace(verdict, request_id=facts.request_id, retry_after=facts.retry_after)
-
-
-def judge_look(facts: Facts, *, token: str) -> Verdict | None:
-    """What kept a look at the cloud's clock from going well; None when the call itself may be made.
-
-    Nothing was submitted, whatever happened. A refusal that is not about the credential is left to the call to
-    tell: its answer had a clock, too.
-    """
-    facts = _without(token, facts)
-    status = facts.status
-    _, said = _error(facts) if status is not None else ("", facts.failure or "no answer came")
-    said = f"Looking at the cloud's clock (GET backups) failed: {said}"
-    if status is None or status >= 500 or status == 408:  # noqa: PLR2004
-        reason = Reason.ENDPOINT_UNREACHABLE
-    elif status in _STATUS_REASONS:
-        reason = _STATUS_REASONS[status]
-    else:
-        return None
-    return Verdict(Outcome.NOT_SUBMITTED, reason, said, facts.request_id, facts.retry_after)
 
 
 def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
@@ -95,7 +77,7 @@ def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
         return Verdict(Outcome.NOT_SUBMITTED, reason, facts.failure or "the time to send had passed")
     if status is None:
         return Verdict(Outcome.UNKNOWN, said=facts.failure or "no answer came")
-    code, said = _error(facts)
+    code, said = error_of(facts)
     if not 200 <= status < 500 or status == 408 or code == _CODE_IMPORT_FAILED:  # noqa: PLR2004
         return Verdict(Outcome.UNKNOWN, said=said)
     if status < 300:  # noqa: PLR2004
@@ -107,7 +89,7 @@ def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
 def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: bool) -> Verdict:
     """A 3xx or 4xx: certainly nothing was begun, unless it tells of what an earlier attempt began."""
     if status in (401, 407, 429) or code == _CODE_AUTHENTICATION:
-        return Verdict(Outcome.NOT_SUBMITTED, _STATUS_REASONS.get(status, Reason.AUTHENTICATION_FAILED), said)
+        return Verdict(Outcome.NOT_SUBMITTED, STATUS_REASONS.get(status, Reason.AUTHENTICATION_FAILED), said)
     if code == _CODE_VAULT_BUSY or code in _CODE_REPLICATED_ALREADY:
         if was_unknown:
             return Verdict(Outcome.UNKNOWN, said=said)
@@ -116,14 +98,14 @@ def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: boo
         return Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, said)
     if code in _CODE_NOT_READY:
         return Verdict(Outcome.NOT_SUBMITTED, Reason.DESTINATION_NOT_READY, said)
-    reason = _GATEWAY_REASONS.get(code) or (None if code in _CODE_TERMINAL else _STATUS_REASONS.get(status))
+    reason = _GATEWAY_REASONS.get(code) or (None if code in _CODE_TERMINAL else STATUS_REASONS.get(status))
     if reason is not None:
         return Verdict(Outcome.NOT_SUBMITTED, reason, said)
     # A refusal whose words were cut off may be one that waiting would have ended: not for us to call final.
     return Verdict(Outcome.REJECTED, Reason.REJECTED, said) if whole else Verdict(Outcome.UNKNOWN, said=said)
 
 
-def _without(token: str, facts: Facts) -> Facts:
+def without_token(token: str, facts: Facts) -> Facts:
     """The facts with the token blotted out, should a server echo it."""
     if not token:
         return facts
@@ -135,13 +117,6 @@ def _without(token: str, facts: Facts) -> Facts:
     )
 
 
-def clip(text: str, length: int) -> str:
-    """``text`` on one line, without control characters, at most ``length`` characters long."""
-    printable = "".join(char if char.isprintable() else " " for char in text[: 4 * length])
-    line = " ".join(printable.split())
-    return line if len(line) <= length else line[: length - 1] + "…"
-
-
 def _load(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
     try:
         return json.loads(body)
@@ -149,7 +124,7 @@ def _load(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
         return None
 
 
-def _error(facts: Facts) -> tuple[str, str]:
+def error_of(facts: Facts) -> tuple[str, str]:
     """The number of the error code, and what the server said in words a person can read."""
     parsed = _load(facts.body) if facts.body_state is Body.WHOLE else None
     body = parsed if isinstance(parsed, dict) else {}

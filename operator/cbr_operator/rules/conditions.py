@@ -19,6 +19,8 @@ class Statement:
     status: str
     reason: Reason
     message: str
+    for_a_person: bool = False
+    """It does not go on before a person acts."""
 
 
 ACCEPTED = Statement(TRUE, Reason.VALID, "The resource is complete and allowed.")
@@ -74,6 +76,25 @@ def observed(replication: Replication) -> Status:
     return replication.status.model_copy(update={"conditions": conditions, "observed_generation": generation})
 
 
+def amended(replication: Replication, text: str) -> Status:
+    """The status of what has ended, with one more sentence where it says how it ended."""
+    said = (ConditionType.SUCCEEDED, ConditionType.STALLED)
+    status = observed(replication)
+    conditions = tuple(
+        each.model_copy(update={"message": f"{each.message} {text}"})
+        if each.type in said and not each.message.endswith(text)
+        else each
+        for each in status.conditions
+    )
+    return status.model_copy(update={"conditions": conditions})
+
+
+def statement_of(status: Status, type_: ConditionType) -> Statement | None:
+    """What the status says of this type now, to be said again."""
+    said = status.condition(type_)
+    return Statement(said.status, Reason(said.reason), said.message) if said is not None else None
+
+
 def _for_kstatus(accepted: Statement, succeeded: Statement) -> dict[ConditionType, Statement]:
     """Stalled or Reconciling, never both, absent rather than False.
 
@@ -81,7 +102,7 @@ def _for_kstatus(accepted: Statement, succeeded: Statement) -> dict[ConditionTyp
     """
     if succeeded.status == TRUE or (succeeded.status == UNKNOWN and succeeded.reason in _PAUSED):
         return {}
-    stalled = FALSE in (succeeded.status, accepted.status)
+    stalled = FALSE in (succeeded.status, accepted.status) or succeeded.for_a_person
     type_ = ConditionType.STALLED if stalled else ConditionType.RECONCILING
     return {type_: Statement(TRUE, succeeded.reason, succeeded.message)}
 

@@ -5,11 +5,15 @@ from datetime import datetime
 
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication import Replication
-from cbr_operator.kinds.replication_status import Outcome, Target
+from cbr_operator.kinds.replication_status import BackupState, Outcome, Target
 from cbr_operator.rules.access import comparable_endpoint, endpoint_of_region
+from cbr_operator.rules.conditions import is_final
 
 # With these outcomes nothing of the object is on its way to the vault, or ever will be.
-_LEFT = frozenset({Outcome.SUBMITTED, Outcome.ADOPTED, Outcome.REJECTED, Outcome.NOT_NEEDED, Outcome.UNRESOLVED})
+_LEFT = frozenset({Outcome.REJECTED, Outcome.UNRESOLVED})
+# With these the cloud may be copying; while it is being followed, the cloud takes no other call for the vault.
+FOLLOWED = frozenset({Outcome.SUBMITTED, Outcome.ADOPTED, Outcome.NOT_NEEDED})
+_OPEN = frozenset({BackupState.WAITING, BackupState.REPLICATING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Place:
     name: str
     created: datetime
     holds: bool
-    """Its call may be with the cloud (Pending, Unknown): nobody else calls this vault."""
+    """Its call may be with the cloud (Pending, Unknown), or it is followed and has open records: nobody else calls
+    this vault."""
 
     @property
     def order(self) -> tuple[datetime, str]:
@@ -62,7 +67,7 @@ def place_of(replication: Replication) -> Place | None:
     submission = replication.status.submission
     outcome = submission.outcome if submission is not None else None
     target = target_of(replication)
-    if target is None or outcome in _LEFT:
+    if target is None or outcome in _LEFT or (outcome in FOLLOWED and not _is_copying(replication)):
         return None
     metadata = replication.metadata
     return Place(
@@ -73,3 +78,8 @@ def place_of(replication: Replication) -> Place | None:
         created=metadata.creation_timestamp,
         holds=outcome not in (None, Outcome.NOT_SUBMITTED),
     )
+
+
+def _is_copying(replication: Replication) -> bool:
+    """Whether the object is being followed and has records that are known to be open."""
+    return not is_final(replication.status) and any(each.state in _OPEN for each in replication.status.backups)

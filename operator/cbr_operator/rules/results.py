@@ -3,19 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import Backup, BackupState, Outcome, Status, Submission
 from cbr_operator.rules.answers import Answer, Verdict
-from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, with_conditions
-from cbr_operator.rules.tracking import with_backups
+from cbr_operator.rules.backups import with_backups
+from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, is_final, with_conditions
+from cbr_operator.rules.endings import CANNOT_BE_CANCELLED, after_submission
+from cbr_operator.rules.text import count_backups, sentence
 
 FIRST_PAUSE = 5.0
 """Seconds to wait after a first try; each further one doubles it, up to the longest, and chance adds up to a fifth."""
 LONGEST_PAUSE = 600.0
 _OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN, Outcome.ADOPTED})
 
-CANNOT_BE_CANCELLED = "The copying cannot be cancelled: deleting this resource only ends the following of it."
 _ADVICE = {
     Reason.ENDPOINT_UNREACHABLE: "Nothing was sent; it is tried again by itself. If it lasts, check the endpoint, "
     "DNS and the network from the operator's Pod.",
@@ -59,7 +61,7 @@ def settled(replication: Replication, tried: Try) -> Status | None:
     """
     current = replication.status.submission
     same = current is None or _identity(current) == _identity(tried.submission)
-    if current is not None and (not same or current.outcome not in _OPEN):
+    if current is not None and (not same or current.outcome not in _OPEN or is_final(replication.status)):
         return _with_late_answer(replication, current, tried, same=same)
     judged_already = current is not None and current.outcome != Outcome.PENDING
     if judged_already and tried.verdict.outcome is Outcome.UNKNOWN:
@@ -85,7 +87,7 @@ def _recorded(submission: Submission, tried: Try) -> Submission:
         reason = submission.reason or Reason.SUBMITTING.value
     first_unknown = submission.first_unknown_at
     if verdict.outcome is Outcome.UNKNOWN and first_unknown is None:
-        first_unknown = submission.cloud_time
+        first_unknown = submission.cloud_time or submission.intent_time
     return submission.model_copy(
         update={
             "outcome": verdict.outcome.value,
@@ -105,19 +107,25 @@ def _described(replication: Replication, submission: Submission, tried: Try) -> 
     status = status.model_copy(update={"submission": submission, "start_time": status.start_time or now})
     if verdict.answer is not None:
         return _submitted(replication, status, verdict.answer, now=now)
-    submitted, succeeded = _told(submission, verdict)
+    submitted, succeeded = _told(submission, verdict, tracked=_is_tracked(replication))
     return with_conditions(replication, status, now=now, submitted=submitted, succeeded=succeeded)
 
 
-def _told(submission: Submission, verdict: Verdict) -> tuple[Statement, Statement | None]:
+def _is_tracked(replication: Replication) -> bool:
+    return replication.spec is None or replication.spec.tracking.enabled
+
+
+def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[Statement, Statement | None]:
     """What Submitted says of a verdict without an answer, and Succeeded where it says something else."""
-    said = _sentence(verdict.said)
+    said = sentence(verdict.said)
     if verdict.outcome is Outcome.NOT_SUBMITTED:
         reason = Reason(submission.reason)
         return Statement(UNKNOWN, reason, f"{said} {_ADVICE[reason]}"), None
     if verdict.outcome is Outcome.NOT_NEEDED:
         text = f"{said} Every backup already has its copy, or is being copied by another call."
-        return Statement(FALSE, Reason.NOT_NEEDED, text), Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
+        ended = Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
+        looking = Statement(UNKNOWN, Reason.REPLICATING, f"{said} It is looked whether another call is copying.")
+        return Statement(FALSE, Reason.NOT_NEEDED, text), looking if tracked else ended
     if verdict.outcome is Outcome.REJECTED:
         text = f"The cloud refused the call: {said} It is not sent again; mend what it names and create a new resource."
         return Statement(FALSE, Reason.REJECTED, text), None
@@ -129,61 +137,67 @@ def unresolved_yet(said: str) -> Statement:
     return Statement(
         UNKNOWN,
         Reason.RESOLVING_OUTCOME,
-        f"Whether the cloud took the call is not known: {_sentence(said)} It is being resolved from what the cloud "
+        f"Whether the cloud took the call is not known: {sentence(said)} It is being resolved from what the cloud "
         "shows; the call is not sent again meanwhile, and other calls to this vault wait. If the copying was "
         f"begun, it goes on: {CANNOT_BE_CANCELLED[0].lower()}{CANNOT_BE_CANCELLED[1:]}",
     )
 
 
 def _submitted(replication: Replication, status: Status, answer: Answer, *, now: datetime) -> Status:
-    tracked = replication.spec is None or replication.spec.tracking.enabled
-    backups = (
-        answer.backups
-        if tracked
-        else tuple(each.model_copy(update={"state": BackupState.UNKNOWN.value}) for each in answer.backups)
-    )
+    tracked = _is_tracked(replication)
+    backups = merged(status, answer.backups if tracked else _unfollowed(answer.backups))
     status = with_backups(status, backups).model_copy(
         update={"source": answer.source, "destination": answer.destination}
     )
-    total = len(answer.backups)
+    total = len(backups)
     taken = Statement(
         TRUE,
         Reason.SUBMITTED,
-        f"The cloud took the call and replicates {_backups(total)}. {CANNOT_BE_CANCELLED}",
+        f"The cloud took the call and replicates {count_backups(total)}. {CANNOT_BE_CANCELLED}",
     )
     return with_conditions(
         replication, status, now=now, submitted=taken, succeeded=after_submission(total, tracked=tracked)
     )
 
 
-def after_submission(total: int, *, tracked: bool) -> Statement:
-    """Succeeded, right after the cloud took the call."""
-    if total == 0:
-        text = "The cloud took the call and found no backup to replicate."
-        return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
-    if not tracked:
-        text = (
-            f"The cloud took the call for {_backups(total)}; spec.tracking.enabled is false, so the copying is not "
-            f"followed. {CANNOT_BE_CANCELLED}"
-        )
-        return Statement(TRUE, Reason.TRACKING_DISABLED, text)
-    return Statement(UNKNOWN, Reason.REPLICATING, f"The cloud is copying {_backups(total)}. {CANNOT_BE_CANCELLED}")
-
-
 def _with_late_answer(replication: Replication, current: Submission, tried: Try, *, same: bool) -> Status | None:
-    """An answer that comes after the object went on without it: added, and never a reason to send."""
-    answer = tried.verdict.answer
+    """An answer that comes after the object went on without it: added, and never a reason to send.
+
+    It changes what the conditions say only where nothing was known to be submitted; what has ended stays ended,
+    but for OutcomeUnresolved.
+    """
+    answer, status = tried.verdict.answer, replication.status
     if answer is None:
         return None
-    if same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED):
+    left = same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED)
+    if left and (current.outcome == Outcome.UNRESOLVED or not is_final(status)):
         return _described(replication, _recorded(tried.submission, tried), tried)
-    known = {_ids(each) for each in replication.status.backups}
-    added = [each for each in answer.backups if _ids(each) not in known]
-    return with_backups(replication.status, (*replication.status.backups, *added)) if added else None
+    backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
+    return with_backups(status, backups) if backups != status.backups else None
+
+
+def merged(status: Status, answered: tuple[Backup, ...]) -> tuple[Backup, ...]:
+    """The backups that are known already, as they are, and those that an answer adds to them."""
+    if status.backups_omitted:
+        return answered if len(answered) > len(status.backups) else status.backups
+    known = {_ids(each) for each in status.backups}
+    with_record = {backup for backup, record in known if record}
+    return (
+        *status.backups,
+        *(
+            each
+            for each in answered
+            if _ids(each) not in known and (each.replication_record_id or _ids(each)[0] not in with_record)
+        ),
+    )
+
+
+def _unfollowed(backups: tuple[Backup, ...]) -> tuple[Backup, ...]:
+    return tuple(each.model_copy(update={"state": BackupState.UNKNOWN.value}) for each in backups)
 
 
 def _ids(backup: Backup) -> tuple[str, str]:
-    return backup.backup_id, backup.replication_record_id
+    return comparable_id(backup.backup_id), comparable_id(backup.replication_record_id)
 
 
 def reduced(status: Status, *, keep: int) -> Status:
@@ -212,11 +226,3 @@ def reduced(status: Status, *, keep: int) -> Status:
             "destination": None,
         }
     )
-
-
-def _backups(count: int) -> str:
-    return "1 backup" if count == 1 else f"{count} backups"
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?", "…")) else f"{text}."

@@ -11,14 +11,15 @@ from cbr_operator.kinds.common import comparable_id, format_time
 from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import RESTORED_LABEL
 from cbr_operator.kinds.replication_spec import Spec
-from cbr_operator.kinds.replication_status import Outcome, Submission, Target
 from cbr_operator.ports import ReplicateRequest
 from cbr_operator.rules.access import is_allowed, problem_with
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions
 from cbr_operator.rules.deadline import by_deadline, is_paused, paused, resumed
 from cbr_operator.rules.holds import held_by
-from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.prior_calls import look_for_prior_calls
 from cbr_operator.rules.results import Try, not_submitted
+from cbr_operator.rules.tries import next_try, target_to_call
 from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, SecretProblem, Submit, View
 
 SECRET_AGAIN = 10.0
@@ -67,7 +68,7 @@ def _without_connection(view: View, spec: Spec) -> Decision | None:
 
 
 def _endpoint_refused(view: View, spec: Spec) -> Decision | None:
-    endpoint = _target(view).endpoint
+    endpoint = target_to_call(view).endpoint
     allowed = view.policy.allowed_endpoints
     if is_allowed(endpoint, allowed):
         return None
@@ -159,18 +160,20 @@ def _waiting_for_vault(view: View, front: Place, since: datetime) -> Statement:
 
 def _waiting_for_slot(view: View) -> Statement:
     text = (
-        f"Its turn has come; it waits for one of the few calls that may run at once to {_target(view).endpoint}. "
-        "Nothing was sent; it goes on by itself."
+        "Its turn has come; it waits for one of the few calls that may run at once to "
+        f"{target_to_call(view).endpoint}. Nothing was sent; it goes on by itself."
     )
     return Statement(UNKNOWN, Reason.SUBMITTING, text)
 
 
 def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
     credential = view.credential
-    if view.clock_offset is not None or credential is None or isinstance(credential, SecretProblem):
+    if view.clock_offset is not None or view.cloud_has_no_clock:
+        return None
+    if credential is None or isinstance(credential, SecretProblem):
         return None
     if view.look_failed is None:
-        return Decision(action=LookAtClock(_target(view), credential), in_line=True)
+        return Decision(action=LookAtClock(target_to_call(view), credential), in_line=True)
     tried = Try(next_try(view), view.look_failed, credential.version, view.now, view.chance)
     return Decision(status=not_submitted(view.replication, tried), again=tried.pause, blocked=True)
 
@@ -184,6 +187,7 @@ _RULES: tuple[Rule, ...] = (
     _secret,
     _refused_before,
     _pausing,
+    look_for_prior_calls,
     _in_line,
     _clock,
 )
@@ -194,12 +198,9 @@ def _submit(view: View, spec: Spec) -> Decision:
     credential = view.credential
     if credential is None or isinstance(credential, SecretProblem):
         raise AssertionError("the rules before this one see to the credential")
-    intent = next_try(view).model_copy(
-        update={
-            "intent_time": view.now,
-            "cloud_time": view.now + timedelta(seconds=(view.clock_offset or 0.0) - DATE_GRAIN),
-        }
-    )
+    offset = view.clock_offset
+    cloud_time = view.now + timedelta(seconds=offset - DATE_GRAIN) if offset is not None else None
+    intent = next_try(view).model_copy(update={"intent_time": view.now, "cloud_time": cloud_time})
     destination = spec.destination
     text = (
         f"The call to replicate vault {spec.source.vault_id} to vault {destination.vault_id} in region "
@@ -220,27 +221,6 @@ def _submit(view: View, spec: Spec) -> Decision:
         enable_acceleration=spec.enable_acceleration,
     )
     return Decision(status=status, action=Submit(intent, request, credential), in_line=True)
-
-
-def next_try(view: View) -> Submission:
-    """The record of a new try: Pending, numbered, with what earlier tries left behind."""
-    before = resumed(view).submission or Submission(outcome=Outcome.NOT_SUBMITTED)
-    return Submission(
-        attempt=before.attempt + 1,
-        holder=view.policy.holder,
-        first_unknown_at=before.first_unknown_at,
-        target=_target(view),
-        outcome=Outcome.PENDING.value,
-        reason=before.reason,
-        suspended_seconds=before.suspended_seconds,
-    )
-
-
-def _target(view: View) -> Target:
-    target = target_of(view.replication)
-    if target is None:
-        raise AssertionError("a spec with a token has a target")
-    return target
 
 
 def _hold(

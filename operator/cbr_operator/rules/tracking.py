@@ -1,47 +1,157 @@
-"""The list of backups in a status: how it is counted, ordered and kept within bounds."""
+"""Following the copying of what the cloud took, from the records it shows to the end (design, section 3)."""
 
-from collections import Counter
-from collections.abc import Iterable
+from dataclasses import replace
+from datetime import timedelta
 
-from cbr_operator.kinds.replication_status import MAX_BACKUPS, Backup, BackupState, Status, Summary
+from cbr_operator.kinds.reasons import ConditionType
+from cbr_operator.kinds.replication_status import Backup, Outcome, Status
+from cbr_operator.rules.access import is_allowed
+from cbr_operator.rules.backups import backup_of, with_backups
+from cbr_operator.rules.claims import wanted_by, window_start
+from cbr_operator.rules.conditions import Statement, observed, statement_of, with_conditions
+from cbr_operator.rules.endings import cannot_look, copying, ending, given_up, not_followed, nothing_open, taken
+from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, remembered, with_look
+from cbr_operator.rules.matching import Matched, match
+from cbr_operator.rules.records import Look
+from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
 
-_FINISHED = frozenset({BackupState.SUCCEEDED, BackupState.FAILED, BackupState.SKIPPED})
-# Failed and open ones first: what a person looks for must not be what is left out.
-_ORDER = {
-    BackupState.FAILED: 0,
-    BackupState.UNKNOWN: 1,
-    BackupState.REPLICATING: 2,
-    BackupState.WAITING: 3,
-    BackupState.SKIPPED: 4,
-    BackupState.SUCCEEDED: 5,
-}
+WRITE_AGAIN = 15.0
+"""Seconds between two writes about progress, for each hundred entries and once more: a long list costs more."""
+STEP = 10
+"""Points of mean progress that are worth a write."""
 
 
-def with_backups(status: Status, backups: Iterable[Backup]) -> Status:
-    """``status`` with these backups, their summary and the short progress; beyond the bound they are only counted."""
-    every = sorted(backups, key=lambda each: _ORDER.get(each.state, 1))  # type: ignore[call-overload]
-    return status.model_copy(
-        update={
-            "backups": tuple(every[:MAX_BACKUPS]),
-            "backups_omitted": max(0, len(every) - MAX_BACKUPS),
-            "summary": (summary := summarise(every)),
-            "progress": f"{summary.succeeded + summary.failed + summary.skipped}/{summary.total}",
-        }
+def follow(view: View) -> Decision:
+    """The next step for an object whose call the cloud took, or found needless: look, tell, or end it."""
+    spec = view.replication.spec
+    if spec is not None and not spec.tracking.enabled:
+        return Decision(status=_said(view, view.replication.status, not_followed(view.replication)))
+    memory = remembered(view.memory, view.replication.status.submission, boottime=view.boottime)
+    decision = _look(view, memory)
+    left = _seconds_left(view)
+    if left > 0:
+        return replace(decision, again=left if decision.again is None else min(left, decision.again))
+    ended = decision.status is not None and decision.status.completion_time is not None
+    unseen = view.look is None and memory.looks + memory.failures == 0 and decision.action is not None
+    if ended or (unseen and _was_absent(view)):
+        return decision
+    status = decision.status or view.replication.status
+    return Decision(status=_said(view, status, given_up(view.replication, status)), memory=memory)
+
+
+def _look(view: View, memory: Memory) -> Decision:
+    """What the look that came shows, or the wish for one."""
+    submission = view.replication.status.submission
+    action = look_at_vault(view)
+    if (
+        submission is None
+        or action is None
+        or not is_allowed(submission.target.endpoint, view.policy.allowed_endpoints)
+    ):
+        return Decision(status=_said(view, view.replication.status, cannot_look(view.replication, None)), memory=memory)
+    if view.look is None:
+        first = submission.outcome == Outcome.NOT_NEEDED and not view.replication.status.backups
+        # What was just taken has nothing to show yet; what was not needed may be over at once.
+        waiting = replace(action, within=0.0 if first or _is_overdue(view) else None)
+        return Decision(status=observed(view.replication), action=waiting, memory=memory)
+    if isinstance(view.look, LookFailure):
+        memory = with_look(memory, view.look, [])
+        told = memory.failures >= FAILURES_TOLD
+        status = _said(view, view.replication.status, cannot_look(view.replication, view.look)) if told else None
+        return Decision(status=status or observed(view.replication), action=action, memory=memory)
+    memory = with_look(memory, view.look, [])
+    if submission.outcome == Outcome.NOT_NEEDED and not view.replication.status.backups:
+        return _begin_with_open(view, view.look, action, memory)
+    return _with_seen(view, view.look, action, memory)
+
+
+def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
+    """The cloud called the copying needless: what another call has under way to this destination is followed."""
+    wanted = wanted_by(view.replication)
+    found = [
+        each
+        for each in (wanted.among(look.records) if wanted is not None else [])
+        if each.is_open and not view.claims.cover(each)
+    ]
+    if not found:
+        return Decision(status=_said(view, view.replication.status, nothing_open(view.replication)), memory=memory)
+    status = with_backups(view.replication.status, map(backup_of, found))
+    said = _said(view, status, copying(status, look, Matched((), 0, 0, 0)))
+    return Decision(status=said, action=action, memory=replace(memory, written=view.boottime))
+
+
+def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
+    policy, before = view.policy, view.replication.status
+    start = window_start(view.replication)
+    now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
+    patient = start is not None and now_there - start < timedelta(seconds=policy.proof_takes)
+    seen = match(view.replication, look, view.claims, lasting=policy.proof_takes, patient=patient)
+    status = with_backups(before, seen.backups, missing=seen.missing)
+    said = ending(status)
+    if said is not None:
+        return Decision(status=_said(view, status, said), memory=memory)
+    if seen.without_record and not patient:
+        action = replace(action, log_since=start, always=True)
+        if look.log_since is None:  # before anything is said of them, the operation log is asked
+            return Decision(status=observed(view.replication), action=replace(action, within=0.0), memory=memory)
+    said = copying(status, look, Matched((), 0, 0, 0) if patient else seen)
+    told = statement_of(before, ConditionType.SUCCEEDED)
+    wait = _wait_before_writing(view, seen, status, memory)
+    if wait is None and told == said:
+        return Decision(status=observed(view.replication), action=action, memory=memory)
+    if wait is not None and wait > 0 and told == said:
+        action = replace(action, within=wait, always=True)
+        return Decision(status=observed(view.replication), action=action, memory=memory)
+    return Decision(status=_said(view, status, said), action=action, memory=replace(memory, written=view.boottime))
+
+
+def _wait_before_writing(view: View, seen: Matched, status: Status, memory: Memory) -> float | None:
+    """Seconds until this may be written; None when it is not worth a write."""
+    before = view.replication.status
+    entries = len(status.backups)
+    since = view.boottime - memory.written if memory.written else WRITE_AGAIN * (1 + entries)
+    if list(map(_told_at_once, status.backups)) != list(map(_told_at_once, before.backups)) or (
+        seen.missing != before.backups_omitted and before.summary != status.summary
+    ):
+        return WRITE_AGAIN * entries / 100 - since
+    old, new = (each.summary.progress if each.summary is not None else 0 for each in (before, status))
+    return WRITE_AGAIN * (1 + entries / 100) - since if abs(new - old) >= STEP else None
+
+
+def _told_at_once(backup: Backup) -> tuple[str, ...]:
+    """Everything of a backup but its progress."""
+    return (
+        backup.backup_id,
+        backup.replication_record_id,
+        backup.state,
+        backup.created_at,
+        backup.destination_backup_id,
+        backup.fail_code,
+        backup.fail_reason,
     )
 
 
-def summarise(backups: list[Backup]) -> Summary:
-    """Counts by state, and the mean progress, a finished one counting 100."""
-    states = Counter(each.state for each in backups)
-    known = {state: states.pop(state, 0) for state in BackupState if state is not BackupState.UNKNOWN}
-    done = sum(100 if each.state in _FINISHED else each.progress or 0 for each in backups)
-    return Summary(
-        total=len(backups),
-        waiting=known[BackupState.WAITING],
-        replicating=known[BackupState.REPLICATING],
-        succeeded=known[BackupState.SUCCEEDED],
-        failed=known[BackupState.FAILED],
-        skipped=known[BackupState.SKIPPED],
-        unknown=states.total(),
-        progress=done // len(backups) if backups else 0,
+def _said(view: View, status: Status, succeeded: Statement) -> Status:
+    """``status`` with this said of Succeeded, and of Submitted what is known of it."""
+    return with_conditions(
+        view.replication, status, now=view.now, submitted=taken(view.replication), succeeded=succeeded
     )
+
+
+def _seconds_left(view: View) -> float:
+    """Seconds until spec.tracking.deadlineSeconds ends the following; they count from the answer or the adoption."""
+    said = view.replication.status.condition(ConditionType.SUBMITTED)
+    spec = view.replication.spec
+    if said is None or spec is None:
+        return float("inf")
+    return (said.last_transition_time - view.now).total_seconds() + spec.tracking.deadline_seconds
+
+
+def _is_overdue(view: View) -> bool:
+    return _seconds_left(view) <= 0
+
+
+def _was_absent(view: View) -> bool:
+    """Whether the deadline passed while this process did not lead: then it looks once before it ends anything."""
+    passed = view.now + timedelta(seconds=_seconds_left(view))
+    return view.policy.led_since > passed

@@ -8,8 +8,11 @@ from cbr_operator.kinds.replication_status import Status, Submission, Target
 from cbr_operator.ports import Credential, ReplicateRequest
 from cbr_operator.rules.access import EndpointPattern
 from cbr_operator.rules.answers import Verdict
+from cbr_operator.rules.claims import NO_CLAIMS, Claims
 from cbr_operator.rules.holds import Refusal
-from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.looks import NOTHING_REMEMBERED, LookFailure, Memory
+from cbr_operator.rules.records import Look
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,20 @@ class Policy:
     """Random per process start, never a Pod name: marks an intent as this process's own."""
     led_since: datetime
     """When this process began to decide."""
+    request_timeout: float = 60.0
+    """Seconds that one call may take in all."""
+    settle: float = 120.0
+    """Seconds within which the cloud shows what it took."""
+
+    @property
+    def look_again(self) -> float:
+        """Seconds between two looks that must agree."""
+        return self.settle / 4
+
+    @property
+    def proof_takes(self) -> float:
+        """Seconds after which a call that was taken must have shown itself."""
+        return self.request_timeout + self.settle
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +59,8 @@ class View:
     """Our wall clock."""
     calling: bool = False
     """This process has a call under way for this object."""
+    older: bool = False
+    """It existed before this process led, which has not called for it yet: its status may be older than the truth."""
     tried: bool = False
     """This process has already tried to submit it, or found it unable to be submitted."""
     credential: Credential | SecretProblem | None = None
@@ -60,6 +79,15 @@ class View:
     """0 to 1, drawn anew each time: spreads pauses."""
     slot_free: bool = True
     """Another call to this endpoint may start."""
+    cloud_has_no_clock: bool = False
+    """It was looked at, and sends no Date: only our own clock is left, which proves no absence."""
+    boottime: float = 0.0
+    """Our clock that never jumps."""
+    look: Look | LookFailure | None = None
+    """What the look that this object waited for came to."""
+    claims: Claims = NO_CLAIMS
+    """Which of the vault's records belong to other objects."""
+    memory: Memory = NOTHING_REMEMBERED
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +97,25 @@ class ReadSecret:
     namespace: str
     name: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookAtVault:
+    """Read the vault's records, together with all who look at it with the same credential, then decide again."""
+
+    target: Target
+    secret: ReadSecret
+    within: float | None = None
+    """Seconds until then; None: whenever the next regular look is due."""
+    log_since: datetime | None = None
+    """Read the operation log since then, too."""
+    always: bool = True
+    """Decide again even if the look shows what the last one showed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete the object, as it was seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +141,23 @@ class Decision:
 
     status: Status | None = None
     """The status to be written, or None where nothing changes."""
-    action: ReadSecret | LookAtClock | Submit | None = None
+    action: ReadSecret | LookAtClock | LookAtVault | Submit | Delete | None = None
     again: float | None = None
     """Seconds until another look even if nothing happens; None: the next event decides."""
     in_line: bool = False
     """The object is ready and stands in its lane."""
     blocked: bool = False
     """It was found unable to be submitted: that counts as having tried."""
+    memory: Memory | None = None
+    """What to remember of its looks; None: what is remembered stays."""
+
+
+def look_at_vault(view: View) -> LookAtVault | None:
+    """A look at the vault that was really called, with the object's own Secret; None where it names none."""
+    spec, submission = view.replication.spec, view.replication.status.submission
+    target = submission.target if submission is not None else target_of(view.replication)
+    if spec is None or spec.token_secret_ref is None or target is None:
+        return None
+    reference = spec.token_secret_ref
+    secret = ReadSecret(view.replication.metadata.namespace, reference.name, reference.key)
+    return LookAtVault(target, secret, always=False)

@@ -1,0 +1,93 @@
+"""A look at the vault before a call: for what an earlier life of the object began, and for what keeps the vault busy.
+
+An object that existed before this process led may have a status that is older than the truth: a restored etcd, an
+intent that was lost. A vault that answered 6130 takes a call only once none of its records is open.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from cbr_operator.kinds.reasons import Reason
+from cbr_operator.kinds.replication_spec import Spec
+from cbr_operator.kinds.replication_status import Status
+from cbr_operator.rules.claims import wanted_by
+from cbr_operator.rules.conditions import UNKNOWN, Statement, with_conditions
+from cbr_operator.rules.deadline import resumed
+from cbr_operator.rules.looks import LookFailure, Memory, is_stable, remembered, verdict_of, with_look
+from cbr_operator.rules.records import Look, Record
+from cbr_operator.rules.resolution import adopted
+from cbr_operator.rules.results import Try, not_submitted
+from cbr_operator.rules.tries import next_try
+from cbr_operator.rules.view import Decision, SecretProblem, View, look_at_vault
+
+_CODE_NO_VAULT = "6105"
+
+
+def look_for_prior_calls(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - every rule is asked the same way
+    """What the vault shows that this object must know before it calls; None when the call may be made."""
+    submission = view.replication.status.submission
+    busy = submission is not None and submission.reason == Reason.WAITING_FOR_VAULT
+    memory = remembered(view.memory, submission, boottime=view.boottime)
+    if memory.cleared or not (view.older or busy):
+        return None
+    action = look_at_vault(view)
+    if action is None:
+        raise AssertionError("the rules before this one see to the credential")
+    if view.look is None:
+        first = 0.0 if not memory.looks else None
+        waiting = replace(action, within=view.policy.look_again if memory.candidates else first, always=True)
+        return Decision(status=resumed(view), action=waiting, memory=memory, blocked=memory.looks > 0)
+    if isinstance(view.look, LookFailure):
+        return _unseen(view, view.look, memory)
+    since = _since(view) if view.older else None
+    found = _unclaimed(view, view.look, since) if since is not None else []
+    memory = with_look(memory, view.look, found)
+    if found and is_stable(memory, view.look, settle=view.policy.settle):
+        taken = next_try(view).model_copy(update={"cloud_time": since})
+        return Decision(status=adopted(view, taken, found), memory=memory, again=0.0)
+    if found:
+        waiting = replace(action, within=view.policy.look_again, always=True)
+        return Decision(status=_settling(view), action=waiting, memory=memory)
+    if busy and any(each.is_open for each in view.look.records):
+        return Decision(status=resumed(view), action=replace(action, always=False), memory=memory, blocked=True)
+    return _cleared(memory)
+
+
+def _cleared(memory: Memory) -> Decision:
+    return Decision(memory=replace(memory, cleared=True), again=0.0)
+
+
+def _unseen(view: View, failure: LookFailure, memory: Memory) -> Decision:
+    """The look came to nothing, so the call is not made; but that there is no such vault is for the call to tell."""
+    if failure.code == _CODE_NO_VAULT:
+        return _cleared(memory)
+    credential = view.credential
+    version = credential.version if credential is not None and not isinstance(credential, SecretProblem) else ""
+    tried = Try(next_try(view), verdict_of(failure), version, view.now, view.chance)
+    return Decision(status=not_submitted(view.replication, tried), again=tried.pause, blocked=True)
+
+
+def _since(view: View) -> datetime:
+    """Since when, by the cloud's clock, a call for this object can have been made."""
+    start = view.replication.status.start_time or view.replication.metadata.creation_timestamp
+    return start + timedelta(seconds=view.clock_offset or 0.0)
+
+
+def _unclaimed(view: View, look: Look, since: datetime) -> list[Record]:
+    """Records to this destination that no object claims, and that are open or were created in the object's time."""
+    wanted = wanted_by(view.replication)
+    return [
+        each
+        for each in (wanted.among(look.records) if wanted is not None else [])
+        if each.created is not None and (each.is_open or each.created >= since) and not view.claims.cover(each)
+    ]
+
+
+def _settling(view: View) -> Status:
+    text = (
+        "Nothing was sent by this operator. The cloud shows replications to this destination that no resource follows, "
+        "open or begun since this one was created: they may be its own, from before its status was lost. It is looked "
+        "at again; if they are still there, they are followed as its own, and nothing is sent."
+    )
+    submitted = Statement(UNKNOWN, Reason.RESOLVING_OUTCOME, text)
+    return with_conditions(view.replication, resumed(view, always=True), now=view.now, submitted=submitted)
