@@ -10,6 +10,11 @@ from ground.controlplane.api import ApiError
 from ground.operator_process import OperatorProcess, eventually
 from ground.simulator import Call, Simulator, Vault, make_backups
 
+NO_LOOKS = {"POLL_MIN_SECONDS": "3600", "POLL_MAX_SECONDS": "3600"}
+"""Settings for a story that ends before the operator looks at what it follows."""
+NO_CONCLUSION = {"SETTLE_SECONDS": "3600"}
+"""Settings for a story that ends before the operator concludes what became of a call."""
+
 API = "/apis/cbr-operator.io/v1alpha1"
 PLURAL = "checkpointreplications"
 
@@ -75,7 +80,7 @@ class Story:
         process = OperatorProcess(
             kubeconfig=self.controlplane.kubeconfig,
             log=self._folder / f"{name}.log",
-            settings={"NAMESPACES": self.namespace, **settings},
+            settings={"NAMESPACES": self.namespace, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": "2", **settings},
         )
         self._operators.append(process)
         return process

@@ -4,7 +4,7 @@ import signal
 import time
 
 from ground.operator_process import eventually
-from ground.story import Story
+from ground.story import NO_CONCLUSION, Story
 
 
 def test_killed_during_the_call_it_is_not_made_again(story: Story) -> None:
@@ -12,7 +12,7 @@ def test_killed_during_the_call_it_is_not_made_again(story: Story) -> None:
     pair = story.pair()
     vault = pair["source"]["vaultID"]
     story.fault(vault, hang=True, after=True)
-    with story.operator() as operator:
+    with story.operator(**NO_CONCLUSION) as operator:
         story.create("orders", **pair)
         eventually(lambda: story.accepted(vault))
         operator.kill()
@@ -52,7 +52,7 @@ def test_an_answer_waits_for_an_api_server_that_is_away(story: Story) -> None:
             assert operator.probe("livez")[0] == 200
         finally:
             story.controlplane.start_apiserver()
-        story.wait_for("orders", "Replicating")
+        story.wait_for("orders", "AllReplicated")
         assert len(story.posts(vault)) == 1
 
 
@@ -70,7 +70,7 @@ def test_deleted_during_its_call_the_answer_goes_to_an_event_and_the_log(story: 
         eventually(lambda: ("Warning", "Submitted") in story.events("orders"))
         [first] = story.accepted(vault)
         assert all(each in operator.log_text() for each in first.record_ids)
-        story.wait_for("orders", "Replicating", seconds=90)
+        story.wait_for("orders", "AllReplicated", seconds=90)
         assert len(story.accepted(vault)) == 2
         assert story.most_at_once(vault) == 1
 
@@ -88,7 +88,7 @@ def test_frozen_during_its_call_it_takes_the_answer_when_it_wakes(story: Story) 
         time.sleep(2)
         operator.process.send_signal(signal.SIGCONT)
         story.release_faults()
-        story.wait_for("orders", "Replicating")
+        story.wait_for("orders", "AllReplicated")
         assert len(story.posts(vault)) == 1
 
 
@@ -101,7 +101,7 @@ def test_one_of_two_leads_and_the_other_follows(story: Story) -> None:
     eventually(lambda: second.probe("readyz") == (200, "standing by\n"))
     first.kill()
     created = story.create("orders")
-    story.wait_for("orders", "Replicating")
+    story.wait_for("orders", "AllReplicated")
     assert second.probe("readyz")[1].startswith("leading")
     assert len(story.accepted(created["spec"]["source"]["vaultID"])) == 1
     first.start()

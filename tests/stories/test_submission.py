@@ -1,13 +1,13 @@
 """From applied to submitted, on a real API server and over real HTTP."""
 
 from ground.operator_process import eventually
-from ground.story import Story
+from ground.story import NO_LOOKS, Story
 from ground.watcher import WriteCounter
 
 
 def test_a_resource_is_submitted_once_and_its_answer_is_in_the_status(story: Story) -> None:
     story.secret()
-    with story.operator(), WriteCounter(story.controlplane.api()) as writes:
+    with story.operator(**NO_LOOKS), WriteCounter(story.controlplane.api()) as writes:
         created = story.create("orders")
         story.wait_for("orders", "Replicating")
         status = story.get("orders")["status"]
@@ -52,7 +52,7 @@ def test_with_tracking_off_it_ends_at_submission_and_kubectl_wait_returns(story:
 
 def test_suspend_holds_what_is_not_submitted_and_resuming_lets_it_go(story: Story) -> None:
     story.secret()
-    with story.operator():
+    with story.operator(**NO_LOOKS):
         created = story.create("held", suspend=True)
         story.wait_for("held", "Suspended")
         assert {each["type"] for each in story.conditions("held")} == {"Accepted", "Submitted", "Succeeded"}
@@ -72,7 +72,7 @@ def test_a_restored_object_waits_for_its_label_to_be_removed(story: Story) -> No
     with story.operator():
         story.wait_for("restored", "Restored")
         story.patch_metadata("restored", {"labels": {"velero.io/restore-name": None}})
-        story.wait_for("restored", "Replicating")
+        story.wait_for("restored", "AllReplicated")
 
 
 def test_what_may_not_be_called_or_cannot_be_used_yet_is_held_with_advice(story: Story) -> None:
@@ -108,19 +108,19 @@ def test_deleting_is_never_held_up(story: Story) -> None:
         for name in ("waiting", "taken"):
             story.create(name, suspend=name == "waiting")
         story.wait_for("waiting", "Suspended")
-        story.wait_for("taken", "Replicating")
+        story.wait_for("taken", "AllReplicated")
         for name in ("waiting", "taken"):
             story.delete(name)
         assert story.items(story._path("checkpointreplications")) == []
         again = story.create("taken")
-        story.wait_for("taken", "Replicating")
+        story.wait_for("taken", "AllReplicated")
         assert len(story.accepted(again["spec"]["source"]["vaultID"])) == 1
         assert operator.probe("livez")[0] == 200
 
 
 def test_probes_and_metrics_answer(story: Story) -> None:
     story.secret()
-    with story.operator() as operator:
+    with story.operator(**NO_LOOKS) as operator:
         story.create("orders")
         story.wait_for("orders", "Replicating")
         metrics = operator.probe("metrics")[1]

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState, Outcome
 from cbr_operator.ports import Body, Facts
-from cbr_operator.rules.answers import Verdict, clip, judge, judge_look
+from cbr_operator.rules.answers import Verdict, judge
+from cbr_operator.rules.looks import judge_clock_look
+from cbr_operator.rules.text import clip
 from ground.objects import TOKEN
 
 BACKUPS = [{"backup_id": "b1", "replication_record_id": "r1"}, {"backup_id": "b2", "replication_record_id": "r2"}]
@@ -205,6 +207,6 @@ def test_clipped_text_is_printable_and_short(text: str, length: int) -> None:
     ],
 )
 def test_a_look_at_the_clock_only_fails_on_what_the_call_would_meet_too(found: Facts, reason: Reason | None) -> None:
-    verdict = judge_look(found, token=TOKEN)
+    verdict = judge_clock_look(found, token=TOKEN)
     assert (verdict.reason if verdict else None) is reason
     assert verdict is None or verdict.outcome is WAITS

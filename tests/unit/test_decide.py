@@ -13,7 +13,7 @@ from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import place_of
 from cbr_operator.rules.replication import decide
-from cbr_operator.rules.view import Decision, LookAtClock, Policy, ReadSecret, SecretProblem, Submit
+from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, Policy, ReadSecret, SecretProblem, Submit
 from ground.objects import CREDENTIAL, DESTINATION, NOW, POLICY, SOURCE, TOKEN, replication, spec, submitted_as, view
 
 
@@ -198,7 +198,8 @@ def test_pending_without_a_call_of_ours_is_somebody_elses_and_becomes_unknown() 
     "outcome", ["Pending", "Unknown", "Submitted", "Adopted", "Unresolved", "Rejected", "FromANewerVersion"]
 )
 def test_only_what_certainly_failed_is_ever_sent_again(outcome: str) -> None:
-    assert decide(view(replication(status=submitted_as(outcome)))).action is None
+    action = decide(view(replication(status=submitted_as(outcome)))).action
+    assert action is None or isinstance(action, LookAtVault)
 
 
 def test_switching_tracking_off_ends_a_submitted_object() -> None:

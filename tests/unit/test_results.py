@@ -21,10 +21,10 @@ from cbr_operator.kinds.replication_status import (
     Submission,
 )
 from cbr_operator.rules.answers import Answer, Verdict
+from cbr_operator.rules.backups import with_backups
 from cbr_operator.rules.patches import difference, events_of, status_patch
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.results import LONGEST_PAUSE, Try, reduced, settled
-from cbr_operator.rules.tracking import with_backups
 from cbr_operator.rules.view import Submit
 from ground.objects import NOW, replication, spec, view
 
@@ -78,7 +78,12 @@ def succeeded(status: Status) -> tuple[str, str]:
             {"tracking": {"enabled": False}},
             ("True", "NothingToReplicate"),
         ),
-        (Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, "HTTP 400"), {}, ("True", "NothingToReplicate")),
+        (Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, "HTTP 400"), {}, ("Unknown", "Replicating")),
+        (
+            Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, "HTTP 400"),
+            {"tracking": {"enabled": False}},
+            ("True", "NothingToReplicate"),
+        ),
         (REJECTED, {}, ("False", "Rejected")),
         (UNKNOWN, {}, ("Unknown", "ResolvingOutcome")),
         (REFUSED, {}, ("Unknown", "AuthenticationFailed")),
