@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -136,7 +135,7 @@ class Worker:
             claims=self._claims(entry) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
             slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
-            chance=random.random(),  # noqa: S311 - jitter
+            chance=self._.clock.chance(),
         )
 
     def _claims(self, entry: Entry) -> Claims:
