@@ -171,7 +171,7 @@ def _with_late_answer(replication: Replication, current: Submission, tried: Try,
         return None
     left = same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED)
     if left and (current.outcome == Outcome.UNRESOLVED or not is_final(status)):
-        return _described(replication, _recorded(tried.submission, tried), tried)
+        return _described(replication, _recorded(current, tried), tried)
     backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
     return with_backups(status, backups) if backups != status.backups else None
 
