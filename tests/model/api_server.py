@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cbr_operator.kinds.common import API_VERSION, format_time
-from cbr_operator.kinds.replication import KIND
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import ConflictError, Json, NotFoundError, SecretData
 from model.times import FIRST_VERSION, wall
 
@@ -36,7 +36,7 @@ class ApiServer:
         self.made += 1
         body: Json = {
             "apiVersion": API_VERSION,
-            "kind": KIND,
+            "kind": REPLICATIONS.kind,
             "metadata": {
                 "name": name,
                 "namespace": NAMESPACE,

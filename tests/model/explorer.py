@@ -1,120 +1,150 @@
-"""Every way through a story with up to so many moves that are not the plain one, by taking it again from the start."""
+"""Every way through a story with up to so many moves that are not the plain one.
+
+Coroutines cannot be copied, so each way is taken again from the start (stateless search, as in CHESS and dslabs); a
+state that was seen before, with at least as many moves left, is not explored again.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from model.fingerprint import fingerprint
 from model.moves import Move, moves
 from model.world import World
 
 MOST_STEPS = 2000
+MOST_AT_ONCE = 150
+"""Steps in one moment; what goes on for longer goes on as fast as the servers answer."""
 CALM = 700.0
-"""Seconds after its end for which a story must stay as it is: one sweep at least."""
+"""Seconds for which what has ended is watched: one sweep at least."""
 
 
 class BrokenStoryError(AssertionError):
     """A law was broken; the message is the story that leads there."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Count:
     """How much was explored."""
 
     paths: int = 0
     steps: int = 0
+    """Taken for the first time, that is without what was taken again to come to a way's new part."""
     states: int = 0
 
 
 class Story:
-    """One way through: choices that are given, then the plain moves."""
+    """One way through the world: what was done, so far."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.choices: list[int] = []
         self.labels: list[str] = []
+        self._moment = (world.time, 0)
 
     def options(self) -> list[Move]:
+        """What may happen next; empty when the story has come to its end."""
         return moves(self.world)
 
-    def take(self, options: list[Move], choice: int) -> None:
+    def take(self, move: Move, choice: int = 0) -> None:
         """The next move, and everything that follows from it without another."""
-        move = options[choice]
         self.choices.append(choice)
-        self.labels.append(f"{'   ' if not move.cost else ' * '}{move.label}")
+        self.labels.append(f" {'*' if move.cost else ' '} {move.label}")
         move.act()
         self.world.settle()
+        self._check_pace()
+
+    def _check_pace(self) -> None:
+        time = self.world.time
+        self._moment = (time, self._moment[1] + 1) if self._moment[0] == time else (time, 0)
+        if self._moment[1] > MOST_AT_ONCE:
+            raise AssertionError("something goes on as fast as the servers answer")
+        if len(self.choices) > MOST_STEPS:
+            raise AssertionError("no end is reached")
+
+    def go_on(self) -> None:
+        """Plain moves to the end, and what has ended stays as it is."""
+        while options := self.options():
+            self.take(options[0])
+        self.stay_calm()
+
+    def stay_calm(self) -> None:
+        """No write, and once a sweep has told of what was missed no call either, nor after a restart."""
+        world = self.world
+        writes = world.api.writes
+        self._wait(CALM)
+        reads = world.cloud.reads
+        self._wait(CALM)
+        world.start()
+        world.settle()
+        self._wait(CALM)
+        if world.api.writes != writes:
+            raise AssertionError("every object had come to its end, and yet a status was written")
+        if world.cloud.reads != reads:
+            raise AssertionError("every object had come to its end, and yet the cloud was called")
+
+    def _wait(self, seconds: float) -> None:
+        world = self.world
+        until = world.time + seconds
+        while True:
+            if options := self.options():
+                self.take(options[0])
+            elif (moment := world.next_moment()) is not None and moment <= until:
+                world.pass_time()
+                world.settle()
+            else:
+                return
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        for process in self.world.processes:
+            process.kill()
+
+    def __str__(self) -> str:
+        return "\n".join((f"choices: {self.choices}", *self.labels))
 
 
-def explore(make: Callable[[], World], *, budget: int, count: Count | None = None) -> Count:
-    """Take every way with at most ``budget`` moves that are not the plain one."""
-    count = count or Count()
-    waiting: list[tuple[list[int], int]] = [([], budget)]
+def explore(make: Callable[[], World], *, budget: int) -> Count:
+    """Take every way with at most ``budget`` moves that are not the plain one.
+
+    Raises:
+        BrokenStoryError: a law is broken, or no end is reached.
+    """
+    count = Count()
     seen: dict[int, int] = {}
+    waiting: list[tuple[tuple[int, ...], int]] = [((), budget)]
     while waiting:
-        prefix, left = waiting.pop()
-        _follow(make, prefix, left, waiting, count, seen)
-    count.states += len(seen)
+        given, left = waiting.pop()
+        story = Story(make())
+        count.paths += 1
+        try:
+            for choice in given:
+                story.take(story.options()[choice], choice)
+            _go_on(story, left, waiting, seen, count)
+        except Exception as error:
+            raise BrokenStoryError(f"{type(error).__name__}: {error}\n{story}") from error
+        finally:
+            story.close()
+    count.states = len(seen)
     return count
 
 
-def _follow(
-    make: Callable[[], World], prefix: list[int], left: int, waiting: list[tuple[list[int], int]], count: Count, seen: dict[int, int]
+def _go_on(
+    story: Story, left: int, waiting: list[tuple[tuple[int, ...], int]], seen: dict[int, int], count: Count
 ) -> None:
-    story = Story(make())
-    count.paths += 1
-    try:
-        for choice in prefix:
-            story.take(story.options(), choice)
-        while True:
-            options = story.options()
-            state = fingerprint(story.world)
-            if seen.get(state, -1) >= left:
-                return
-            seen[state] = left
-            if not options:
-                break
-            count.steps += 1
-            if left:
-                waiting.extend(
-                    ([*story.choices, each], left - options[each].cost)
-                    for each in range(1, len(options))
-                    if options[each].cost <= left
-                )
-            if len(story.choices) > MOST_STEPS:
-                raise AssertionError("no end is reached")
-            story.take(options, 0)
-        stay_calm(story)
-    except Exception as error:
-        raise BrokenStoryError("\n".join((f"{error}", f"choices {story.choices}", *story.labels))) from error
-    finally:
-        for process in story.world.processes:
-            process.kill()
-
-
-def stay_calm(story: Story) -> None:
-    """What has ended stays as it is: no write, and once a sweep has told of what was missed, no call either."""
-    world = story.world
-    writes = world.api.writes
-    _wait(story, CALM)
-    reads = world.cloud.reads
-    _wait(story, CALM)
-    world.start()
-    world.settle()
-    _wait(story, CALM)
-    if world.api.writes != writes:
-        raise AssertionError("every object had come to its end, and yet a status was written")
-    if world.cloud.reads != reads:
-        raise AssertionError("every object had come to its end, and yet the cloud was called")
-
-
-def _wait(story: Story, seconds: float) -> None:
-    world = story.world
-    until = world.time + seconds
+    """Plain moves from here on, noting at each what else could have been done."""
     while True:
-        if options := story.options():
-            story.take(options, 0)
-        elif (moment := world.next_moment()) is not None and moment <= until:
-            world.pass_time()
-            world.settle()
-        else:
+        state = fingerprint(story.world)
+        if seen.get(state, -1) >= left:
             return
+        seen[state] = left
+        options = story.options()
+        if not options:
+            story.stay_calm()
+            return
+        waiting.extend(
+            ((*story.choices, each), left - move.cost)
+            for each, move in enumerate(options)
+            if each and move.cost <= left
+        )
+        count.steps += 1
+        story.take(options[0])

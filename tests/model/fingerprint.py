@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from cbr_operator.engine.cache import Entry
 from cbr_operator.kinds.common import Metadata, Model
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Json
@@ -131,6 +132,12 @@ class _Walk:
             for _, value in _attributes(it):
                 self.see(value)
 
+    def entry(self, it: Entry) -> None:
+        """An object in the cache, packed; its version counts from the newest one."""
+        if self.once(it):
+            self.see([it.uid, it.version, hash(it.packed.replace(b"%d" % it.version, b""))])
+            self.see([it.place, it.refusal, it.reason, it.vault, it.notes])
+
     def request(self, it: Request) -> None:
         if self.once(it):
             self.see([it.process.name, it.verb, it.hangs, it.future])
@@ -212,6 +219,7 @@ _CHOICES: tuple[tuple[tuple[type, ...], _How], ...] = (
     ((Metadata, Replication), _Walk.model),
     ((Model,), _Walk.frozen),
     ((Request,), _Walk.request),
+    ((Entry,), _Walk.entry),
     ((asyncio.Task,), _Walk.task),
     ((asyncio.Future,), _Walk.future),
     ((types.CoroutineType, types.AsyncGeneratorType, types.GeneratorType), _Walk.coroutine),

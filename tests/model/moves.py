@@ -19,8 +19,6 @@ FROZEN = 300.0
 """Seconds that a process is frozen, when it is: longer than a call takes to be resolved."""
 ANSWER_TIMEOUT = 60.0
 SLOW = 40.0
-_CLOCKS = {0.0: "", 600.0: ", clock ahead", -600.0: ", clock behind"}
-"""Wall clocks of the machine on which the next process starts."""
 MOST_PROCESSES = 4
 
 
@@ -221,7 +219,6 @@ def _from_outside(world: World) -> Iterator[Move]:
             yield from _ends_of_process(world, process)
         if len(leading) == 1:
             yield Move("a second operator leads, too", world.start)
-            yield Move("a second operator leads, its clock ahead", partial(world.start, 600.0))
     for process in leading:
         if process.sweep_sleep is not None and not process.sweep_sleep.done():
             yield Move(f"{process.name} sweeps", partial(process.sweep_sleep.set_result, None))
@@ -236,23 +233,20 @@ def _ends_of_process(world: World, process: Process) -> Iterator[Move]:
     requests = sorted((each for each in process.requests if each.is_open), key=lambda each: each.number)
     acting = next((each for each in requests if each.verb in ("patch_status", "replicate", "delete")), None)
     if world.has_moved or len(world.processes) > 1:
-        for skew, clock in _CLOCKS.items():
-            yield Move(f"{process.name} is killed{clock}", partial(_kill, world, process, None, skew))
+        yield Move(f"{process.name} is killed", partial(_kill, world, process, None))
     if acting is not None and not acting.hangs:
-        for skew, clock in _CLOCKS.items():
-            label = f"{process.name} is killed after its {acting.verb}{clock}"
-            yield Move(label, partial(_kill, world, process, acting, skew))
+        yield Move(f"{process.name} is killed after its {acting.verb}", partial(_kill, world, process, acting))
         yield Move(f"{process.name} freezes, another leads", partial(_freeze, world, process))
     if len(process.engine._calls):  # else it is over at once, as if it were killed
         yield Move(f"{process.name} is told to stop", partial(_stop, world, process))
 
 
-def _kill(world: World, process: Process, acting: Request | None, skew: float) -> None:
+def _kill(world: World, process: Process, acting: Request | None) -> None:
     if acting is not None:
         perform(world, acting)
     world.laws.died(process)
     process.kill()
-    world.start(skew)
+    world.start()
 
 
 def _stop(world: World, process: Process) -> None:

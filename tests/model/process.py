@@ -9,6 +9,7 @@ from typing import Any
 
 from cbr_operator.engine.engine import Engine, World
 from cbr_operator.engine.sweep import SWEEP_SECONDS
+from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import (
     Credential,
@@ -17,7 +18,6 @@ from cbr_operator.ports import (
     Json,
     Page,
     ReplicateRequest,
-    ResourceKind,
     SecretData,
     UnavailableError,
 )
@@ -107,7 +107,7 @@ class Process:
         """As in ``app``: the whole list first, then decide and watch."""
         while True:
             try:
-                await self.engine.lists.fill()
+                await self.engine.fill()
                 break
             except UnavailableError:
                 await asyncio.sleep(LIST_AGAIN)
@@ -201,6 +201,12 @@ class KubePort:
 
     async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
         await self._ask("delete", kind=kind.kind, namespace=namespace, name=name, uid=uid, version=version)
+
+    async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
+        raise AssertionError("no replication creates anything")
+
+    async def apply(self, kind: ResourceKind, *, namespace: str, name: str, body: Json, manager: str) -> Json:
+        raise AssertionError("no replication applies anything")
 
     async def create_event(self, event: EventNote) -> None:
         raise AssertionError("Events are posted by what stands beside the engine")

@@ -38,7 +38,8 @@ class World:
 
     traits: Traits = field(default_factory=Traits)
     names: tuple[str, ...] = ("a",)
-    first_skew: float = 0.0
+    skews: tuple[float, ...] = ()
+    """How wrong the clocks on the wall are, in seconds, of the machines on which processes start one by one."""
 
     def __post_init__(self) -> None:
         self.time = FIRST_MOMENT
@@ -57,7 +58,7 @@ class World:
         self._outside: object = None
         for name in self.names:
             self.create(name)
-        self.start(self.first_skew)
+        self.start()
         self.settle()
 
     # ------------------------------------------------------------------------------------ what people do
@@ -74,8 +75,9 @@ class World:
         }
         self.api.create(name, spec, time=self.time)
 
-    def start(self, skew: float = 0.0) -> Process:
-        """A process begins to lead, on a machine whose clock on the wall is wrong by so much."""
+    def start(self) -> Process:
+        """A process begins to lead, on the next machine."""
+        skew = self.skews[self.made_processes] if self.made_processes < len(self.skews) else 0.0
         self.made_processes += 1
         process = Process(
             name=f"process-{self.made_processes}",
@@ -167,8 +169,8 @@ class World:
     def deliver(self, process: Process) -> None:
         """The oldest news reach a process."""
         kind, body = process.watch.popleft()
-        take = process.engine.deleted if kind == "DELETED" else process.engine.changed
-        process.loop.call_soon(take, body)
+        controller = process.engine.controllers[0]
+        process.loop.call_soon(controller.deleted if kind == "DELETED" else controller.changed, body)
 
 
 def _is_echo(process: Process, kind: str, body: Json) -> bool:

@@ -14,9 +14,7 @@ from typing import Any, cast
 import aiohttp
 import kopf
 
-from cbr_operator.kinds.common import GROUP, VERSION
-from cbr_operator.kinds.replication import PLURAL
-from cbr_operator.ports import Json
+from cbr_operator.engine.controller import Controller
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +22,8 @@ WATCH_SECONDS = 240
 """How long the API server keeps a watch request open."""
 LOGIN_SECONDS = 300
 """A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+IDLE_SECONDS = 0.05
+"""How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
 
@@ -32,10 +32,7 @@ Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 
 
 class Watch:
-    """The watch on CheckpointReplications.
-
-    ``changed`` and ``deleted`` are called in the loop that starts it, with an object's raw body.
-    """
+    """The watch on all kinds; each controller is told of its own, in the loop that starts the watch."""
 
     def __init__(
         self,
@@ -43,14 +40,12 @@ class Watch:
         login: Login,
         namespaces: Collection[str],
         identity: str,
-        changed: Callable[[Json], None],
-        deleted: Callable[[Json], None],
+        controllers: Collection[Controller],
     ) -> None:
         self._login = login
         self._namespaces = namespaces
         self._identity = identity
-        self._changed = changed
-        self._deleted = deleted
+        self._controllers = controllers
         self._loop = asyncio.get_running_loop()
         self._watching: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -100,12 +95,8 @@ class Watch:
         """The handlers: hand over, nothing else; what an object means is for the worker to find out."""
         registry = kopf.OperatorRegistry()
 
-        @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-        async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
-            body = cast("Json", event["object"])
-            body["metadata"].pop("managedFields", None)
-            take = self._deleted if event["type"] == "DELETED" else self._changed
-            self._loop.call_soon_threadsafe(take, body)
+        for controller in self._controllers:
+            self._observe(registry, controller)
 
         @kopf.on.login(registry=registry)
         async def log_in(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - as above
@@ -118,6 +109,16 @@ class Watch:
             )
 
         return registry
+
+    def _observe(self, registry: kopf.OperatorRegistry, controller: Controller) -> None:
+        kind = controller.kind
+
+        @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"observe-{kind.plural}")
+        async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
+            body = cast("dict[str, Any]", event["object"])
+            body["metadata"].pop("managedFields", None)
+            take = controller.deleted if event["type"] == "DELETED" else controller.changed
+            self._loop.call_soon_threadsafe(take, body)
 
 
 class _NoDifferences(kopf.DiffBaseStorage):
@@ -145,5 +146,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.inactivity_timeout = WATCH_SECONDS + 60
     settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = IDLE_SECONDS
     settings.networking.error_backoffs = _OUTAGE_BACKOFFS
     return settings
