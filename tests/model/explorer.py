@@ -4,10 +4,12 @@ Coroutines cannot be copied, so each way is taken again from the start (stateles
 state that was seen before, with at least as many moves left, is not explored again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from model.fingerprint import fingerprint
+from model.laws import log_kept
 from model.moves import Move, moves
 from model.world import World
 
@@ -94,6 +96,16 @@ class Story:
             else:
                 return
 
+    def until(self, label: str) -> None:
+        """Plain moves until something with this label may happen; then that."""
+        while options := self.options():
+            for choice, move in enumerate(options):
+                if move.label == label:
+                    self.take(move, choice)
+                    return
+            self.take(options[0])
+        raise AssertionError(f"it never came to {label!r}")
+
     def close(self) -> None:
         """Leave nothing behind."""
         for process in self.world.processes:
@@ -112,20 +124,28 @@ def explore(make: Callable[[], World], *, budget: int) -> Count:
     count = Count()
     seen: dict[int, int] = {}
     waiting: list[tuple[tuple[int, ...], int]] = [((), budget)]
-    while waiting:
-        given, left = waiting.pop()
-        story = Story(make())
-        count.paths += 1
-        try:
-            for choice in given:
-                story.take(story.options()[choice], choice)
-            _go_on(story, left, waiting, seen, count)
-        except Exception as error:
-            raise BrokenStoryError(f"{type(error).__name__}: {error}\n{story}") from error
-        finally:
-            story.close()
+    with log_kept():
+        while waiting:
+            given, left = waiting.pop()
+            with told(make) as story:
+                count.paths += 1
+                for choice in given:
+                    story.take(story.options()[choice], choice)
+                _go_on(story, left, waiting, seen, count)
     count.states = len(seen)
     return count
+
+
+@contextmanager
+def told(make: Callable[[], World]) -> Iterator[Story]:
+    """A story from its beginning; a law that is broken in it is told with the way there."""
+    story = Story(make())
+    try:
+        yield story
+    except Exception as error:
+        raise BrokenStoryError(f"{type(error).__name__}: {error}\n{story}") from error
+    finally:
+        story.close()
 
 
 def _go_on(

@@ -1,6 +1,9 @@
 """What must hold at every step, whatever happens: the promises of the protocol, as the world outside sees them."""
 
+import logging
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,40 @@ _SHOULD_NOT_BE_TAKEN = frozenset({Reason.REJECTED, Reason.SUBMISSION_DEADLINE_EX
 
 class BrokenLawError(AssertionError):
     """Something happened that must never happen."""
+
+
+class Log(logging.Handler):
+    """What the operator logs: the records of answers, and errors that it caught although nobody foresaw them."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.answers: set[str] = set()
+        self.defects: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.answers.update(record.__dict__.get("replication_records", {}).values())
+        if record.exc_info is not None and record.levelno >= logging.ERROR:
+            self.defects.append(f"{record.getMessage()}: {record.exc_info[1]!r}")
+
+    def clear(self) -> None:
+        self.answers.clear()
+        self.defects.clear()
+
+
+LOG = Log()
+
+
+@contextmanager
+def log_kept() -> Iterator[None]:
+    """While this lasts the operator's log goes to the laws, and nowhere else."""
+    logger = logging.getLogger("cbr_operator")
+    before = logger.handlers, logger.level, logger.propagate
+    logger.handlers, logger.propagate = [LOG], False
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.level, logger.propagate = before
 
 
 @dataclass(eq=False)
@@ -113,7 +150,9 @@ class Laws:
             raise BrokenLawError(f"{uid} says {succeeded['reason']}, and the cloud took its call")
         if outcome == Outcome.SUBMITTED and not accepted:
             raise BrokenLawError(f"{uid} says Submitted, and the cloud took no call of it")
-        ids = {each.get("replicationRecordID") for each in status.get("backups", ())} - {None}
+        ids = {each["replicationRecordID"] for each in status.get("backups", ()) if "replicationRecordID" in each}
+        if outcome == Outcome.SUBMITTED and not ids <= LOG.answers:
+            raise BrokenLawError(f"the answer to {uid} was written before it was logged")
         for record in self.world.cloud.records:
             if record.id in ids and record.uid != uid and outcome != Outcome.NOT_NEEDED:
                 holder = self._status(record.uid)
@@ -124,8 +163,8 @@ class Laws:
     def check(self) -> None:
         """After every step."""
         for process in self.world.processes:
-            if process.loop.errors:
-                raise BrokenLawError(f"{process.name}: {process.loop.errors}")
+            if process.loop.errors or LOG.defects:
+                raise BrokenLawError(f"an error of our own: {LOG.defects or process.loop.errors}")
         over = [each for each in self.calls if each.uid not in each.process.engine._calls]
         for call in over:
             self._check_kept(call)

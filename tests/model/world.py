@@ -10,7 +10,7 @@ from cbr_operator.rules.conditions import UNKNOWN
 from ground.objects import DESTINATION, SOURCE
 from model.api_server import SECRET, ApiServer
 from model.cloud import Cloud, Traits
-from model.laws import Laws
+from model.laws import LOG, Laws
 from model.process import Process, Request
 from model.times import FIRST_MOMENT
 
@@ -42,6 +42,7 @@ class World:
     """How wrong the clocks on the wall are, in seconds, of the machines on which processes start one by one."""
 
     def __post_init__(self) -> None:
+        LOG.clear()
         self.time = FIRST_MOMENT
         self.api = ApiServer(news=self._news)
         self.api_away_until = self.cloud_away_until = 0.0
