@@ -91,11 +91,11 @@ def _ends_of(world: World, request: Request) -> Iterator[Move]:
     yield Move(f"{name}: not done, no answer", partial(request.give, UnavailableError("no answer")))
     yield Move(f"{name}: the API server is away for {AWAY:.0f} s", partial(_api_away, world, request))
     if request.verb in ("list", "get"):
-        yield Move(f"{name}: done, the answer is late", partial(_answer_later, world, request, 4.0))
+        yield Move(f"{name}: done, the answer is late", partial(answer_later, world, request, 4.0))
     if request.verb in ("patch_status", "delete"):
         yield Move(f"{name}: done, the answer is lost", partial(_lose_answer, world, request))
         yield Move(f"{name}: the object was changed just before", partial(_touch_before, world, request))
-        yield Move(f"{name}: done, the answer is late", partial(_answer_later, world, request, 4.0))
+        yield Move(f"{name}: done, the answer is late", partial(answer_later, world, request, 4.0))
         yield Move(f"{name}: no answer, done later", partial(_done_later, world, request))
     if request.verb == "patch_status":
         yield Move(f"{name}: refused as invalid", partial(request.give, RefusedError("invalid")))
@@ -165,7 +165,8 @@ def _later(world: World, request: Request, seconds: float, value: object) -> Non
     world.plan(seconds, come)
 
 
-def _answer_later(world: World, request: Request, seconds: float) -> None:
+def answer_later(world: World, request: Request, seconds: float) -> None:
+    """It takes effect now, and comes back after a while."""
     _later(world, request, seconds, perform(world, request))
 
 
@@ -283,3 +284,15 @@ def _suspend(world: World, body: Json) -> None:
             world.api.edit(now, suspend=False)
 
     world.plan(30.0, resume)
+
+
+# --------------------------------------------------------------------------- what the protocol assumes not to happen
+
+
+def send_after_freezing(world: World, request: Request) -> None:
+    """The process is frozen after it checked that it may send, and sends when it goes on (assumption 1)."""
+    if not may_send(world, request):
+        raise AssertionError("it may send, or this is another story")
+    request.hangs = True
+    _freeze(world, request.process)
+    world.plan(FROZEN, lambda: _give(world, request, arrive(world, request)))

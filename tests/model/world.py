@@ -41,6 +41,9 @@ class World:
     skews: tuple[float, ...] = ()
     """How wrong the clocks on the wall are, in seconds, of the machines on which processes start one by one."""
 
+    followed: bool = True
+    """The objects want their copying followed; else a story ends with the submission."""
+
     def __post_init__(self) -> None:
         LOG.clear()
         self.time = FIRST_MOMENT
@@ -72,7 +75,7 @@ class World:
             "tokenSecretRef": {"name": SECRET},
             "endpoint": endpoint_of(f"uid-{self.api.made + 1}"),
             "submission": {"deadlineSeconds": PLENTY},
-            "tracking": {"deadlineSeconds": PLENTY},
+            "tracking": {"deadlineSeconds": PLENTY, "enabled": self.followed},
         }
         self.api.create(name, spec, time=self.time)
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from model.cloud import Sight, Traits
 from model.explorer import Count, explore
+from model.moves import answer_later, moves
 from model.world import World
 
 DEEPER = int(os.environ.get("EXPLORE_DEEPER", "0"))
@@ -39,7 +40,31 @@ TWO = {
     f"two objects, {cloud}": partial(World, traits=_CLOUDS[cloud], names=("a", "b"))
     for cloud in ("a plain cloud", "records that appear late", "records in the operation log alone")
 }
-WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO}
+
+
+def _during_a_sweep() -> World:
+    """An object is created after the list of a sweep was made, and before it is compared."""
+    world = World(names=())
+    while options := moves(world):
+        options[0].act()
+        world.settle()
+    sleep = world.processes[0].sweep_sleep
+    if sleep is None:
+        raise AssertionError("the first list is complete, so the sweeper sleeps")
+    sleep.set_result(None)
+    world.settle()
+    answer_later(world, world.queue()[0], 4.0)
+    world.create("a")
+    world.settle()
+    return world
+
+
+ONE["an object created during a sweep"] = _during_a_sweep
+DEEP = {
+    f"{cloud}, not followed": partial(World, traits=_CLOUDS[cloud], followed=False)
+    for cloud in ("a plain cloud", "records that appear late")
+}
+WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +80,7 @@ class Explored:
 
 def depth_of(world: str) -> int:
     """How many moves that are not the plain one are taken in this world."""
-    return 1 + DEEPER + (world == "a plain cloud")
+    return 1 + DEEPER + (world in DEEP)
 
 
 def explored(world: str) -> Explored:
