@@ -1,6 +1,7 @@
 """Looking at vaults: one poller a lane and credential, shared by all objects that look at it (design, section 3)."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,10 +14,14 @@ from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault
 
+logger = logging.getLogger(__name__)
+
 JITTER = 0.1
 NEVER = float("inf")
 
 Found = Look | LookFailure
+
+_OUR_ERROR = LookFailure("the operator met an error of its own, see its log")
 
 
 @dataclass(slots=True)
@@ -30,6 +35,8 @@ class _Poller:
     """When the next regular look is due, on the clock that never jumps."""
     not_before: float = 0.0
     wishes: dict[Key, "_Wish"] = field(default_factory=dict)
+    served: dict[Key, None] = field(default_factory=dict)
+    """Who waited for the look under way when it began; it is older than what others want to know."""
     seen: int | None = None
     """Fingerprint of the last look."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -115,6 +122,7 @@ class Pollers:
             return
         poller = self._pollers[home]
         del poller.wishes[key]
+        poller.served.pop(key, None)
         if not poller.wishes:
             del self._pollers[home]
             self._end(poller)
@@ -137,19 +145,24 @@ class Pollers:
     async def _poll(self, poller: _Poller) -> None:
         while True:
             await self._until_due(poller)
-            wishes = dict(poller.wishes)
-            since = [each.action.log_since for each in wishes.values() if each.action.log_since is not None]
-            found = await self._reader.look(poller.action, log_since=min(since, default=None))
+            poller.served = dict.fromkeys(poller.wishes)
+            found = await self._look(poller)
             self._plan(poller, found)
-            for key in wishes:
+            for key in list(poller.served):
                 self._deliver(poller, key, found)
             poller.seen = found.fingerprint if isinstance(found, Look) else None
 
+    async def _look(self, poller: _Poller) -> Found:
+        since = [each.action.log_since for each in poller.wishes.values() if each.action.log_since is not None]
+        try:
+            return await self._reader.look(poller.action, log_since=min(since, default=None))
+        except Exception:  # a poller that ended here would leave all who wait for it waiting for ever
+            logger.exception("A look at a vault failed", extra={"vault": poller.action.target.vault_id})
+            return _OUR_ERROR
+
     def _deliver(self, poller: _Poller, key: Key, found: Found) -> None:
-        """Hand a look to an object that was waiting when it began, unless it has gone, or asks for more by now."""
-        wish = poller.wishes.get(key)
-        if wish is None:
-            return
+        """Hand a look to an object that was waiting when it began, unless it asks for more by now."""
+        wish = poller.wishes[key]
         since = wish.action.log_since
         if isinstance(found, Look) and since is not None and (found.log_since is None or found.log_since > since):
             return
