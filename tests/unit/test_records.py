@@ -15,7 +15,9 @@ from cbr_operator.rules.records import BackupsPage, Look, Record, Wanted, parse_
 
 def answered(content: Any, **changes: Any) -> Facts:
     """A 200 with this JSON."""
-    return Facts(**{"sent": False, "status": 200, "body": json.dumps(content).encode(), "body_state": Body.WHOLE, **changes})
+    return Facts(
+        **{"sent": False, "status": 200, "body": json.dumps(content).encode(), "body_state": Body.WHOLE, **changes}
+    )
 
 
 def backups(*listed: Any, **keys: Any) -> BackupsPage:

@@ -23,7 +23,7 @@ class CloudClocks:
         known = self._known(endpoint)
         if known is None or known[0] is None:
             return None
-        return known[0] - self._wall_minus_boottime()
+        return round(known[0] - self._wall_minus_boottime(), 3)
 
     def has_none(self, endpoint: str) -> bool:
         """Whether a look in the last ten minutes found that this cloud sends no Date."""

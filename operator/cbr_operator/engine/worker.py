@@ -22,6 +22,7 @@ from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
@@ -49,6 +50,8 @@ REFUSED_AGAIN = 60.0
 """The same when it refused the status as it was: waiting alone will not mend that."""
 JITTER = 0.1
 """Looks are spread by up to a tenth, so that what was created together does not wake together for ever."""
+MOST_JITTER = 30.0
+"""Seconds that the spread adds at most: a deadline or a TTL of days is not to be hours late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Worker:
         """Take the next step for one object."""
         view = self._gather(key, None)
         if view is None:
+            self._.looks.forget(key)
             return
         decision = decide(view)
         if isinstance(decision.action, ReadSecret):
@@ -132,7 +136,9 @@ class Worker:
         older = (each for each in others if _order(each) < _order(entry))
         pending = chain.from_iterable(each.notes.memory.candidates for each in older)
         bodies = (each.body for each in others)
-        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes)
+        own = (entry.body.get("status") or {}).get("submission") or {}
+        beside_open = own.get("outcome") not in (Outcome.PENDING, Outcome.UNKNOWN)
+        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes, beside_open=beside_open)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
         entry = self._.cache.get(key)
@@ -155,7 +161,8 @@ class Worker:
         if again is None:
             self._looked(key, entry, view, decision)
             again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
-        self._.queue.add_after(key, again * (1 + JITTER * view.chance) if again is not None else None)
+        spread = min(JITTER * again, MOST_JITTER) * view.chance if again is not None else 0.0
+        self._.queue.add_after(key, again + spread if again is not None else None)
 
     def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
         """What a look showed is written, where it had to be: only now it may be forgotten."""
