@@ -52,6 +52,11 @@ def look(*records: Record, started: float = 0.0, **changes: Any) -> Look:
     return Look(**{"started": started, "backups": 3, "without_records": 0, "records": records, **changes})
 
 
+def listed(*ids: str, state: str = "Waiting") -> list[dict[str, Any]]:
+    """Entries of status.backups about these records."""
+    return [{"backupID": f"backup-of-{each}", "replicationRecordID": each, "state": state} for each in ids]
+
+
 class Life:
     """An object that is decided about again and again, as the worker does it: what is decided is written."""
 

@@ -10,15 +10,23 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState
 from cbr_operator.rules.claims import Claims
 from cbr_operator.rules.looks import LookFailure
-from cbr_operator.rules.records import Look
+from cbr_operator.rules.records import Look, Record
 from cbr_operator.rules.view import LookAtVault, Submit
 from ground.looks import NO_ANSWER, Life, at, living, logged, look, record
 from ground.objects import NOW, spec, submitted_as
 
 PROOF = 180.0
 """Seconds: request time-out and settle time of objects.POLICY."""
-HIDDEN = {"log": (), "log_since": NOW}
-NOTHING = look(**HIDDEN)
+SINCE = NOW - timedelta(seconds=1)
+HIDDEN: dict[str, Any] = {"log": (), "log_since": SINCE}
+
+
+def seen(*records: Record, **changes: Any) -> Look:
+    """A look with an operation log that shows nothing."""
+    return look(*records, **{**HIDDEN, **changes})
+
+
+NOTHING = seen()
 
 
 def unknown(**parts: Any) -> dict[str, Any]:
@@ -35,7 +43,7 @@ def test_it_looks_at_once_with_the_log_and_then_a_quarter_of_the_settle_time_lat
     first = life.at(0)
     assert isinstance(first.action, LookAtVault)
     assert (first.action.within, first.action.always) == (0.0, True)
-    assert first.action.log_since == NOW - timedelta(seconds=1)
+    assert first.action.log_since == SINCE
     second = life.at(1, NOTHING)
     assert isinstance(second.action, LookAtVault)
     assert second.action.within == 30.0
@@ -46,13 +54,13 @@ def test_it_looks_at_once_with_the_log_and_then_a_quarter_of_the_settle_time_lat
 
 def test_records_are_adopted_once_they_were_the_same_in_two_looks() -> None:
     life = living(unknown())
-    life.at(0, look(record("r1")))
-    life.at(29, look(record("r1")))
+    life.at(0, seen(record("r1")))
+    life.at(29, seen(record("r1")))
     assert outcome(life) == "Unknown"
-    life.at(30, look(record("r1"), record("r2")))
-    life.at(59, look(record("r2"), record("r1")))
+    life.at(30, seen(record("r1"), record("r2")))
+    life.at(59, seen(record("r2"), record("r1")))
     assert outcome(life) == "Unknown"
-    life.at(60, look(record("r2"), record("r1")))
+    life.at(60, seen(record("r2"), record("r1")))
     assert outcome(life) == "Adopted"
     assert {each.replication_record_id for each in life.status.backups} == {"r1", "r2"}
     assert life.said("Submitted") == ("True", "OutcomeAdopted")
@@ -62,7 +70,7 @@ def test_records_are_adopted_once_they_were_the_same_in_two_looks() -> None:
 def test_records_that_have_ended_are_adopted_with_their_end() -> None:
     life = living(unknown())
     for seconds in (0, 30):
-        life.at(seconds, look(record(state=BackupState.SUCCEEDED)))
+        life.at(seconds, seen(record(state=BackupState.SUCCEEDED)))
     assert life.said() == ("True", "AllReplicated")
 
 
@@ -79,7 +87,7 @@ def test_records_that_have_ended_are_adopted_with_their_end() -> None:
 def test_what_is_not_of_this_call_is_neither_adopted_nor_in_the_way(changes: dict[str, Any]) -> None:
     life = living(unknown())
     for seconds in (0, PROOF):
-        life.at(seconds, look(record(**changes), **HIDDEN))
+        life.at(seconds, seen(record(**changes)))
     assert outcome(life) == "NotSubmitted"
 
 
@@ -114,19 +122,19 @@ def test_the_wait_begins_when_this_process_sees_the_call_and_not_when_it_was_mad
 
 
 @pytest.mark.parametrize(
-    "seen",
+    "shown",
     [
-        look(backups=0, **HIDDEN),
-        look(without_records=1, **HIDDEN),
-        look(record(created_at=""), **HIDDEN),
-        look(log=(logged(),), log_since=NOW),
-        look(log=(logged(created_at=""),), log_since=NOW),
+        seen(backups=0),
+        seen(without_records=1),
+        seen(record(created_at="")),
+        seen(log=(logged(),), log_since=SINCE),
+        seen(log=(logged(created_at=""),), log_since=SINCE),
     ],
 )
-def test_what_does_not_prove_absence_ends_unresolved(seen: Look) -> None:
+def test_what_does_not_prove_absence_ends_unresolved(shown: Look) -> None:
     life = living(unknown())
     for seconds in (0, PROOF):
-        life.at(seconds, seen)
+        life.at(seconds, shown)
     assert outcome(life) == "Unresolved"
     assert life.said() == life.said("Submitted") == ("False", "OutcomeUnresolved")
     assert life.said("Stalled")[0] == "True"
@@ -134,17 +142,25 @@ def test_what_does_not_prove_absence_ends_unresolved(seen: Look) -> None:
     assert life.status.completion_time is not None
 
 
+def test_a_look_without_the_log_that_was_wanted_counts_for_nothing() -> None:
+    life = living(unknown())
+    for seconds, shown in ((0, look()), (PROOF, seen(log=(), log_since=NOW)), (PROOF + 30, look())):
+        assert isinstance(life.at(seconds, shown).action, LookAtVault)
+    assert outcome(life) == "Unknown"
+    assert life.memory.looks == 0
+
+
 def test_a_log_that_cannot_be_read_here_is_no_hindrance() -> None:
     life = living(unknown())
     for seconds in (0, PROOF):
-        life.at(seconds, look(log=None, log_since=NOW))
+        life.at(seconds, seen(log=None, log_since=SINCE))
     assert outcome(life) == "NotSubmitted"
 
 
 def test_what_another_object_claims_is_never_adopted_and_never_proof() -> None:
     life = living(unknown(), claims=Claims(frozenset({"r1"})))
     for seconds in (0, 30, PROOF):
-        life.at(seconds, look(record("R-1"), **HIDDEN))
+        life.at(seconds, seen(record("R-1")))
     assert outcome(life) == "Unresolved"
     assert "1 records to this destination that belong to other resources" in life.message()
 
@@ -168,20 +184,20 @@ def test_our_own_clock_and_a_second_unknown_call_prove_nothing(parts: dict[str, 
 def test_a_second_unknown_call_adopts_what_the_first_one_began() -> None:
     life = living(unknown(attempt=2, cloudTime=at(600)))
     for seconds in (0, 30):
-        life.at(seconds, look(record(created_at=at(2))))
+        life.at(seconds, seen(record(created_at=at(2))))
     assert outcome(life) == "Adopted"
 
 
 def test_a_failing_log_hides_no_records_and_proves_no_absence() -> None:
-    failing = {"log_since": NOW, "log_failed": "Reading the operation log failed: HTTP 503"}
+    failing: dict[str, Any] = {"log_since": SINCE, "log_failed": "Reading the operation log failed: HTTP 503"}
     blind = living(unknown())
     for seconds in range(0, 3600, 30):
-        blind.at(seconds, look(**failing))
+        blind.at(seconds, seen(**failing))
     assert outcome(blind) == "Unknown"
     assert "HTTP 503" in blind.message()
     seeing = living(unknown())
     for seconds in (0, 30):
-        seeing.at(seconds, look(record(), **failing))
+        seeing.at(seconds, seen(record(), **failing))
     assert outcome(seeing) == "Adopted"
 
 

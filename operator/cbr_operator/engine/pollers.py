@@ -163,8 +163,7 @@ class Pollers:
     def _deliver(self, poller: _Poller, key: Key, found: Found) -> None:
         """Hand a look to an object that was waiting when it began, unless it asks for more by now."""
         wish = poller.wishes[key]
-        since = wish.action.log_since
-        if isinstance(found, Look) and since is not None and (found.log_since is None or found.log_since > since):
+        if isinstance(found, Look) and not found.has_log_since(wish.action.log_since):
             return
         asked = wish.fresh or wish.action.always or wish.due < NEVER
         if asked or not isinstance(found, Look) or found.fingerprint != poller.seen:

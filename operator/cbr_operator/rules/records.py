@@ -102,6 +102,10 @@ class Look:
         """Equal for looks that showed the same."""
         return hash((self.backups, self.without_records, self.records, self.log))
 
+    def has_log_since(self, moment: datetime | None) -> bool:
+        """Whether the operation log was asked for since then; None: it is not needed."""
+        return moment is None or (self.log_since is not None and self.log_since <= moment)
+
     @property
     def shows_records(self) -> bool:
         """Whether a record that is not here does not exist: each of at least one backup has the key."""

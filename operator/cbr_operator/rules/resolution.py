@@ -56,7 +56,7 @@ def resolve(view: View) -> Decision:
         return _failed(view, _NO_WAY_TO_LOOK, Decision(memory=replace(memory, failures=FAILURES_TOLD)))
     action = replace(action, log_since=start - LOG_GRAIN, always=True)
     again = _until_next_look(view, memory)
-    if view.look is None:
+    if view.look is None or (isinstance(view.look, Look) and not view.look.has_log_since(action.log_since)):
         waiting = replace(action, within=0.0 if not memory.looks + memory.failures else again)
         return Decision(status=observed(view.replication), action=waiting, memory=memory)
     if isinstance(view.look, LookFailure):

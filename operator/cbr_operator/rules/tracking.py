@@ -99,7 +99,7 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
     memory = with_look(memory, look, [])
     if needs_log:
         action = replace(action, log_since=start, always=True)
-        if look.log_since is None:  # before anything is said of them, the operation log is asked
+        if not look.has_log_since(start):  # before anything is said of them, the operation log is asked
             return Decision(status=observed(view.replication), action=replace(action, within=0.0), memory=memory)
     said = copying(status, look, Matched((), 0, 0, 0) if patient else seen)
     told = statement_of(before, ConditionType.SUCCEEDED)
