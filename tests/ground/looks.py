@@ -5,6 +5,7 @@ from typing import Any
 
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import BackupState, Status
+from cbr_operator.rules.holds import refusal_of
 from cbr_operator.rules.looks import LookFailure, Memory
 from cbr_operator.rules.records import Look, Record, parse_moment
 from cbr_operator.rules.replication import decide
@@ -84,11 +85,14 @@ class Life:
 
     def decide(self, **parts: Any) -> Decision:
         """Decide and write, at the present moment."""
-        moment = NOW + timedelta(seconds=self.seconds)
-        seen = view(
-            self.now, **{"now": moment, "boottime": 1000.0 + self.seconds, "memory": self.memory, **self.parts, **parts}
-        )
-        decision = decide(seen)
+        refusal = refusal_of(self.now)
+        whole = {
+            "now": NOW + timedelta(seconds=self.seconds),
+            "boottime": 1000.0 + self.seconds,
+            "memory": self.memory,
+            "refusals": (refusal,) if refusal is not None else (),
+        }
+        decision = decide(view(self.now, **{**whole, **self.parts, **parts}))
         if decision.memory is not None:
             self.memory = decision.memory
         if decision.status is not None and decision.status != self.now.status:
