@@ -161,8 +161,7 @@ class Worker:
         if again is None:
             self._looked(key, entry, view, decision)
             again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
-        spread = min(JITTER * again, MOST_JITTER) * view.chance if again is not None else 0.0
-        self._.queue.add_after(key, again + spread if again is not None else None)
+        self._.queue.add_after(key, spread(again, chance=view.chance) if again is not None else None)
 
     def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
         """What a look showed is written, where it had to be: only now it may be forgotten."""
@@ -230,6 +229,11 @@ class Worker:
                 self._.queue.add_after(key, UNWRITTEN_AGAIN)
 
         self._.submitter.start(view.replication, decision, action, over)
+
+
+def spread(seconds: float, *, chance: float) -> float:
+    """Seconds until another decision, spread by ``chance``."""
+    return seconds + min(JITTER * seconds, MOST_JITTER) * chance
 
 
 def _order(entry: Entry) -> tuple[datetime, str]:
