@@ -5,6 +5,7 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.vault_reader import REFUSED_TOKEN_AGAIN, VaultReader
@@ -20,8 +21,6 @@ JITTER = 0.1
 NEVER = float("inf")
 
 Found = Look | LookFailure
-
-_OUR_ERROR = LookFailure("the operator met an error of its own, see its log")
 
 
 @dataclass(slots=True)
@@ -146,19 +145,19 @@ class Pollers:
         while True:
             await self._until_due(poller)
             poller.served = dict.fromkeys(poller.wishes)
-            found = await self._look(poller)
+            since = [each.action.log_since for each in poller.wishes.values() if each.action.log_since is not None]
+            found = await self._look(poller.action, min(since, default=None))
             self._plan(poller, found)
             for key in list(poller.served):
                 self._deliver(poller, key, found)
             poller.seen = found.fingerprint if isinstance(found, Look) else None
 
-    async def _look(self, poller: _Poller) -> Found:
-        since = [each.action.log_since for each in poller.wishes.values() if each.action.log_since is not None]
+    async def _look(self, action: LookAtVault, log_since: datetime | None) -> Found:
         try:
-            return await self._reader.look(poller.action, log_since=min(since, default=None))
-        except Exception:  # a poller that ended here would leave all who wait for it waiting for ever
-            logger.exception("A look at a vault failed", extra={"vault": poller.action.target.vault_id})
-            return _OUR_ERROR
+            return await self._reader.look(action, log_since=log_since)
+        except Exception:  # all who look at this vault would wait for ever
+            logger.exception("A look at a vault failed")
+            return LookFailure("Looking at the vault failed by a defect of the operator; its log says more")
 
     def _deliver(self, poller: _Poller, key: Key, found: Found) -> None:
         """Hand a look to an object that was waiting when it began, unless it asks for more by now."""
