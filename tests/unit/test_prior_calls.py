@@ -10,17 +10,18 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState
 from cbr_operator.rules.claims import Claims, window_of
 from cbr_operator.rules.looks import LookFailure
-from cbr_operator.rules.view import LookAtVault, SecretProblem, Submit
+from cbr_operator.rules.view import LookAtVault, Policy, SecretProblem, Submit
 from ground.looks import NO_ANSWER, Life, at, living, look, record
-from ground.objects import NOW, replication, spec, submitted_as
+from ground.objects import NOW, POLICY, replication, spec, submitted_as
 
 ENDED = BackupState.SUCCEEDED
+LED_LATER = Policy(POLICY.allowed_endpoints, "h", led_since=NOW + timedelta(seconds=1))
 BUSY = {"reason": "WaitingForVault", "nextAttemptTime": format_time(NOW)}
 
 
 def older(**parts: Any) -> Life:
     """An object that was there before this process led, and was first seen when objects.NOW was."""
-    return living({"startTime": format_time(NOW)}, older=True, **parts)
+    return living({"startTime": format_time(NOW)}, older=True, policy=LED_LATER, **parts)
 
 
 def busy(**parts: Any) -> Life:
@@ -71,6 +72,17 @@ def test_what_another_object_claims_is_left_alone() -> None:
     life = older(claims=Claims(frozenset({"r1"})))
     life.at(0, look(record()))
     assert isinstance(life.at(1).action, Submit)
+
+
+@pytest.mark.parametrize("between", [None, NO_ANSWER, look(record("other", created_at=at(-30)))])
+def test_what_an_object_began_before_its_status_was_lost_is_found_whatever_is_written_meanwhile(between: Any) -> None:
+    begun = record(created_at=at(-30), state=ENDED)  # half a minute after the object's creation
+    life = living({}, older=True)
+    life.at(0, between)
+    for seconds in (60, 100):
+        life.at(seconds, look(begun))
+    assert life.status.start_time is not None
+    assert life.said("Submitted") == ("True", "OutcomeAdopted")
 
 
 def test_records_of_an_adopted_earlier_life_may_have_begun_until_now() -> None:

@@ -82,8 +82,13 @@ def _is_busy(view: View) -> bool:
 
 
 def _since(view: View) -> datetime:
-    """Since when, by the cloud's clock, a call for this object can have been made."""
-    start = view.replication.status.start_time or view.replication.metadata.creation_timestamp
+    """Since when, by the cloud's clock, a call for this object can have been made.
+
+    A startTime that this process wrote itself says nothing of an earlier life, whose status may be lost.
+    """
+    start = view.replication.status.start_time
+    if start is None or start >= view.policy.led_since.replace(microsecond=0):
+        start = view.replication.metadata.creation_timestamp
     return _there(view, start)
 
 
