@@ -50,7 +50,8 @@ class Vault:
         self.open.set()
         self.hanging = 0
         self.error: Exception | None = None
-        """Raised instead of an answer: a defect of ours."""
+        self.secret_error: Exception | None = None
+        """Raised instead of an answer, as by a defect of ours."""
 
     def show(self, *backups: dict[str, Any]) -> None:
         """From now on the vault holds these."""
@@ -77,6 +78,8 @@ class Vault:
 
     async def read_secret(self, *, namespace: str, name: str) -> SecretData:
         self.reads.append(("secret", 0))
+        if self.secret_error is not None:
+            raise self.secret_error
         if self.token is None:
             raise NotFoundError(namespace, name)
         return SecretData(str(self.version), {"token": self.token.encode()})

@@ -153,6 +153,15 @@ async def test_a_secret_that_is_not_there_is_looked_for_again_and_asks_the_cloud
     await ground.seen()
 
 
+async def test_a_secret_whose_reading_met_a_defect_is_read_again() -> None:
+    ground = Ground()
+    ground.vault.secret_error = ValueError("a defect")
+    with pytest.raises(ValueError, match="a defect"):
+        await ground.look()
+    ground.vault.secret_error = None
+    await ground.seen()
+
+
 async def test_the_log_is_read_whole_after_the_records() -> None:
     ground = Ground(backup("b"))
     ground.vault.log = pages("operation_logs", [LINE] * (PAGE + 1))
