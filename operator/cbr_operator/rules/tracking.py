@@ -93,7 +93,7 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
     said = ending(status)
     if said is not None:
         return Decision(status=_said(view, status, said), memory=with_look(memory, look, []))
-    needs_log = seen.without_record > 0 and not patient and start is not None
+    needs_log = seen.without_record > 0 and not patient
     if needs_log and look.log_failed:
         return _unseen(view, LookFailure(look.log_failed), replace(action, log_since=start, always=True), memory)
     memory = with_look(memory, look, [])
