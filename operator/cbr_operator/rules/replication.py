@@ -1,5 +1,7 @@
 """What follows from the View of one CheckpointReplication: the way in to all rules."""
 
+from dataclasses import replace
+
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.conditions import FALSE, Statement, is_final, observed, with_conditions
@@ -16,6 +18,12 @@ _ORPHANED = "the operator that made the call ended before it could write the ans
 
 def decide(view: View) -> Decision:
     """The next step for this object. Only an object without a submission, or with one that certainly failed, sends."""
+    decision = _next_step(view)
+    ends = decision.status is not None and is_final(decision.status) and not is_final(view.replication.status)
+    return replace(decision, again=0.0) if ends else decision  # from here on its time to live counts
+
+
+def _next_step(view: View) -> Decision:
     replication = view.replication
     submission = replication.status.submission
     if view.calling or replication.metadata.deletion_timestamp is not None:
