@@ -84,7 +84,8 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
     policy, before = view.policy, view.replication.status
     start = window_start(view.replication)
     now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
-    patient = start is not None and now_there - start < timedelta(seconds=policy.proof_takes)
+    left = policy.proof_takes - (now_there - start).total_seconds() if start is not None else 0.0
+    patient = left > 0
     seen = match(view.replication, look, view.claims, lasting=policy.proof_takes, patient=patient)
     status = with_backups(before, seen.backups, missing=seen.missing)
     said = ending(status)
@@ -94,6 +95,8 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
         action = replace(action, log_since=start, always=True)
         if look.log_since is None:  # before anything is said of them, the operation log is asked
             return Decision(status=observed(view.replication), action=replace(action, within=0.0), memory=memory)
+    elif seen.without_record:  # once patience ends something follows, even from a look that shows nothing new
+        action = replace(action, within=left)
     said = copying(status, look, Matched((), 0, 0, 0) if patient else seen)
     told = statement_of(before, ConditionType.SUCCEEDED)
     wait = _wait_before_writing(view, seen, status, memory)
