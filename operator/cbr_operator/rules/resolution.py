@@ -12,7 +12,7 @@ from cbr_operator.rules.backups import backup_of, with_backups
 from cbr_operator.rules.claims import Claims, wanted_by, window_start
 from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.endings import CANNOT_BE_CANCELLED, after_submission, ending
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, remembered, with_look
+from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, is_told, remembered, with_look
 from cbr_operator.rules.matching import LOG_GRAIN
 from cbr_operator.rules.records import Look, Record, Wanted
 from cbr_operator.rules.results import FIRST_PAUSE, unresolved_yet
@@ -131,10 +131,10 @@ _LOOKING_FAILS = "Looking for it fails:"
 
 
 def _failed(view: View, spec: Spec | None, failure: LookFailure, decision: Decision) -> Decision:
-    """A look came to nothing: said once it has happened three times, and given up a day after the deadline."""
+    """A look came to nothing: said once that is worth telling, and given up a day after the deadline."""
     status = view.replication.status
     memory = decision.memory
-    if memory is None or memory.failures < FAILURES_TOLD:
+    if memory is None or not is_told(memory, failure):
         return replace(decision, status=observed(view.replication))
     seconds = spec.submission.deadline_seconds if spec is not None else 0
     if view.now > (status.start_time or view.now) + timedelta(seconds=seconds) + GIVE_UP_LOOKING:

@@ -10,7 +10,7 @@ from cbr_operator.rules.backups import backup_of, with_backups
 from cbr_operator.rules.claims import wanted_by, window_start
 from cbr_operator.rules.conditions import Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.endings import cannot_look, copying, ending, given_up, not_followed, nothing_open, taken
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, remembered, with_look
+from cbr_operator.rules.looks import LookFailure, Memory, is_told, remembered, with_look
 from cbr_operator.rules.matching import Matched, match
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
@@ -56,7 +56,7 @@ def _look(view: View, memory: Memory) -> Decision:
         return Decision(status=observed(view.replication), action=waiting, memory=memory)
     if isinstance(view.look, LookFailure):
         memory = with_look(memory, view.look, [])
-        told = memory.failures >= FAILURES_TOLD
+        told = is_told(memory, view.look)
         status = _said(view, view.replication.status, cannot_look(view.replication, view.look)) if told else None
         return Decision(status=status or observed(view.replication), action=action, memory=memory)
     memory = with_look(memory, view.look, [])
