@@ -10,18 +10,17 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState
 from cbr_operator.rules.claims import Claims, window_of
 from cbr_operator.rules.looks import LookFailure
-from cbr_operator.rules.view import LookAtVault, Policy, SecretProblem, Submit
+from cbr_operator.rules.view import LookAtVault, SecretProblem, Submit
 from ground.looks import NO_ANSWER, Life, at, living, look, record
-from ground.objects import NOW, POLICY, replication, spec, submitted_as
+from ground.objects import NOW, replication, spec, submitted_as
 
 ENDED = BackupState.SUCCEEDED
-LED_LATER = Policy(POLICY.allowed_endpoints, "h", led_since=NOW + timedelta(seconds=1))
 BUSY = {"reason": "WaitingForVault", "nextAttemptTime": format_time(NOW)}
 
 
 def older(**parts: Any) -> Life:
     """An object that was there before this process led, and was first seen when objects.NOW was."""
-    return living({"startTime": format_time(NOW)}, older=True, policy=LED_LATER, **parts)
+    return living({"startTime": format_time(NOW)}, older=True, **parts)
 
 
 def busy(**parts: Any) -> Life:

@@ -1,5 +1,6 @@
 """What a verdict makes of a status: written, re-based, reduced; and the patch and Events between two statuses."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -246,6 +247,28 @@ def test_a_reduced_result_keeps_outcome_request_and_counts() -> None:
     said = small.condition("Submitted")
     assert said is not None
     assert "shortened by 2" in said.message
+    again = reduced(small, keep=1).condition("Submitted")
+    assert again is not None
+    assert again.message.count("shortened") == 1
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 512, "ß" * 512])
+def test_a_list_stays_within_what_one_object_holds_whatever_the_cloud_says(reason: str) -> None:
+    failed = Backup(
+        backup_id="b" * 36,
+        replication_record_id="r" * 36,
+        state="Failed",
+        created_at="2026-03-01T12:00:00.000000",
+        destination_backup_id="d" * 36,
+        fail_code="BackupService.1006",
+        fail_reason=reason,
+    )
+    status = with_backups(Status(), [failed] * MAX_BACKUPS)
+    stored = json.dumps(status.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+    assert len(stored) < 1.25 * 2**20
+    assert len(status.backups) + status.backups_omitted == MAX_BACKUPS
+    assert status.backups[0].fail_reason == reason
+    assert len(status.backups) > MAX_BACKUPS / 2
 
 
 def test_a_patch_carries_its_version_and_only_what_changed() -> None:

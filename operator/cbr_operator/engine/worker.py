@@ -184,7 +184,7 @@ class Worker:
         if decision.status is None:
             return None
         try:
-            await self._.publisher.publish(view.replication, decision.status)
+            await self._.publisher.publish_or_reduce(view.replication, decision.status)
         except (ConflictError, NotFoundError):
             return decision.again or UNWRITTEN_AGAIN  # as a rule a newer event decides sooner
         except UnavailableError as error:

@@ -2,15 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import accumulate
 
-from cbr_operator.kinds.replication_status import MAX_BACKUPS, Backup, BackupState, Status, Summary
+from cbr_operator.kinds.replication_status import MAX_BACKUPS, MAX_BYTES, Backup, BackupState, Status, Summary
 from cbr_operator.rules.records import Record
 
-MAX_BYTES = 1_280_000
-"""Of the list: room for 5,000 backups that succeeded, and with the largest annotations below etcd's 1.5 MiB."""
-_KEYS, _FAIL_KEYS = 108, 32
-"""Bytes that the names of an entry's fields take, quotes and all."""
 FINISHED = frozenset({BackupState.SUCCEEDED, BackupState.FAILED, BackupState.SKIPPED})
 # Failed and open ones first: what a person looks for must not be what is left out.
 _ORDER = {
@@ -31,27 +26,45 @@ def with_backups(status: Status, backups: Iterable[Backup], *, missing: int = 0)
     every = sorted(backups, key=lambda each: _ORDER.get(each.state, 1))  # type: ignore[call-overload]
     return status.model_copy(
         update={
-            "backups": (kept := _as_many_as_fit(every)),
-            "backups_omitted": len(every) - len(kept) + missing,
+            "backups": (listed := _within_bounds(every)),
+            "backups_omitted": len(every) - len(listed) + missing,
             "summary": (summary := summarise(every, missing=missing)),
             "progress": f"{summary.succeeded + summary.failed + summary.skipped}/{summary.total}",
         }
     )
 
 
-def _as_many_as_fit(backups: list[Backup]) -> tuple[Backup, ...]:
-    """Words about failures are long: what does not fit, the API server would refuse for ever."""
-    kept = backups[:MAX_BACKUPS]
-    sizes = accumulate(map(_size, kept))
-    return tuple(each for each, size in zip(kept, sizes, strict=True) if size <= MAX_BYTES)
+def _within_bounds(backups: list[Backup]) -> tuple[Backup, ...]:
+    """The first of them, as many as one object holds; what lies beyond half of the room goes without the cloud's words.
+
+    Ids are worth more than reasons: by them the rest is followed.
+    """
+    listed: list[Backup] = []
+    taken = 0
+    for each in backups[:MAX_BACKUPS]:
+        backup = each
+        if taken > MAX_BYTES // 2 and each.fail_reason:
+            backup = each.model_copy(update={"fail_reason": ""})
+        taken += _bytes(backup)
+        if taken > MAX_BYTES:
+            break
+        listed.append(backup)
+    return tuple(listed)
 
 
-def _size(backup: Backup) -> int:
-    ids = (backup.backup_id, backup.replication_record_id, backup.destination_backup_id)
-    texts = (*ids, backup.state, backup.created_at, backup.fail_code, backup.fail_reason)
-    keys = _KEYS + _FAIL_KEYS if backup.fail_code or backup.fail_reason else _KEYS
-    escaped = sum(map(backup.fail_reason.count, '<>&"\\'))  # as Go writes them: up to six characters for one
-    return keys + sum(len(each.encode()) for each in texts) + 5 * escaped
+def _bytes(backup: Backup) -> int:
+    """About what an entry takes: the values, and their names and quotes; Go escapes some characters with six."""
+    texts = (
+        backup.backup_id,
+        backup.replication_record_id,
+        backup.state,
+        backup.created_at,
+        backup.destination_backup_id,
+        backup.fail_code,
+        backup.fail_reason,
+    )
+    escaped = sum(map(backup.fail_reason.count, '<>&"\\'))
+    return sum(len(each.encode()) + 17 for each in texts if each) + 20 + 5 * escaped
 
 
 def summarise(backups: list[Backup], *, missing: int = 0) -> Summary:

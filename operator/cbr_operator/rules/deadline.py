@@ -20,6 +20,8 @@ def is_paused(said: Condition | Statement | None) -> bool:
 def resumed(view: View, *, always: bool = False) -> Status:
     """The status with startTime as in a Job: first seen unsuspended, reset on resume, frozen at the first intent.
 
+    An object that existed before this process led, without a startTime, may have lost its status: it may have been
+    called for at any time since its creation, and what began since its startTime is looked for (protocol, section 7).
     What was suspended after a first try keeps its startTime; the time it was suspended is taken off the deadline
     instead.
     """
@@ -31,8 +33,10 @@ def resumed(view: View, *, always: bool = False) -> Status:
         suspended = (submission.suspended_seconds or 0) + (view.now - submission.suspended_time).total_seconds()
         submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
     start = status.start_time
-    if start is None or (was_paused and submission is None):
+    if was_paused and submission is None:
         start = view.now
+    elif start is None:
+        start = view.replication.metadata.creation_timestamp if view.older else view.now
     if always or was_paused or submission is not status.submission:
         return status.model_copy(update={"start_time": start, "submission": submission})
     return status

@@ -114,6 +114,11 @@ def with_look(memory: Memory, look: Look | LookFailure, candidates: list[Record]
     )
 
 
+def is_told(memory: Memory, failure: LookFailure) -> bool:
+    """Whether failed looks are worth telling: three in a row; a refused token at once, for it is not tried again."""
+    return memory.failures >= FAILURES_TOLD or failure.reason is Reason.AUTHENTICATION_FAILED
+
+
 def is_stable(memory: Memory, look: Look, *, settle: float) -> bool:
     """Whether a non-empty set of candidates was the same in looks a quarter of the settle time apart."""
     return bool(memory.candidates) and look.started - memory.candidates_since >= settle / 4

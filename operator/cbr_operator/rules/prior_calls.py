@@ -72,7 +72,8 @@ def _unseen(view: View, failure: LookFailure, again: LookAtVault, memory: Memory
     if _is_busy(view) and not failure.for_a_person:  # that stands, and with it the look before the call
         verdict = replace(verdict, reason=Reason.WAITING_FOR_VAULT)
     tried = Try(next_try(view), verdict, version, view.now, view.chance)
-    return Decision(status=not_submitted(view.replication, tried), again=tried.pause, blocked=True)
+    started = view.replication.model_copy(update={"status": resumed(view, always=True)})
+    return Decision(status=not_submitted(started, tried), again=tried.pause, blocked=True)
 
 
 def _is_busy(view: View) -> bool:
@@ -82,13 +83,8 @@ def _is_busy(view: View) -> bool:
 
 
 def _since(view: View) -> datetime:
-    """Since when, by the cloud's clock, a call for this object can have been made.
-
-    A startTime that this process wrote itself says nothing of an earlier life, whose status may be lost.
-    """
-    start = view.replication.status.start_time
-    if start is None or start >= view.policy.led_since.replace(microsecond=0):
-        start = view.replication.metadata.creation_timestamp
+    """Since when, by the cloud's clock, a call for this object can have been made."""
+    start = view.replication.status.start_time or view.replication.metadata.creation_timestamp
     return _there(view, start)
 
 

@@ -19,13 +19,12 @@ _ORPHANED = "the operator that made the call ended before it could write the ans
 
 def decide(view: View) -> Decision:
     """The next step for this object. Only an object without a submission, or with one that certainly failed, sends."""
-    decision = _step(view)
+    decision = _next_step(view)
     ends = decision.status is not None and is_final(decision.status) and not is_final(view.replication.status)
-    # Its own write is no news to the watch, so nobody else would think of the deletion that may follow.
-    return replace(decision, again=0.0) if ends else decision
+    return replace(decision, again=0.0) if ends else decision  # from here on its time to live counts
 
 
-def _step(view: View) -> Decision:
+def _next_step(view: View) -> Decision:
     replication = view.replication
     submission = replication.status.submission
     if view.calling or replication.metadata.deletion_timestamp is not None:

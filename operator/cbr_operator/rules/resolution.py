@@ -12,7 +12,7 @@ from cbr_operator.rules.claims import Claims, wanted_by, window_start
 from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.deadline import deadline_of
 from cbr_operator.rules.endings import CANNOT_BE_CANCELLED, after_submission, ending
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, remembered, with_look
+from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, is_told, remembered, with_look
 from cbr_operator.rules.matching import LOG_GRAIN
 from cbr_operator.rules.records import Look, Record, Wanted
 from cbr_operator.rules.results import FIRST_PAUSE, unresolved_yet
@@ -149,12 +149,12 @@ def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memor
 
 
 def _failed(view: View, failure: LookFailure, decision: Decision) -> Decision:
-    """A look came to nothing: said once it has happened three times, and given up a day after the deadline."""
+    """A look came to nothing: said once that is worth telling, and given up a day after the deadline."""
     replication, status = view.replication, view.replication.status
     start = status.start_time or window_start(replication) or view.now
     left = (deadline_of(replication, status, start) + GIVE_UP_LOOKING - view.now).total_seconds()
     decision = replace(decision, status=observed(replication), again=left if left > 0 else None)
-    if decision.memory is None or decision.memory.failures < FAILURES_TOLD:
+    if decision.memory is None or not is_told(decision.memory, failure):
         return decision
     if left <= 0:
         text = f"Whether the cloud took the call is not known, and could not be looked up: {sentence(failure.said)}"

@@ -206,8 +206,11 @@ def _ids(backup: Backup) -> tuple[str, str]:
     return comparable_id(backup.backup_id), comparable_id(backup.replication_record_id)
 
 
+_SHORTENED = " The list of backups was shortened by"
+
+
 def reduced(status: Status, *, keep: int) -> Status:
-    """A result that the API server refused as it was: outcome, request id, counts and as many ids as asked for.
+    """A status that the API server refused as it was: outcome, request id, counts and as many ids as asked for.
 
     ``keep`` is the number of backups that stay, with their ids alone.
     """
@@ -216,9 +219,9 @@ def reduced(status: Status, *, keep: int) -> Status:
         for each in status.backups[:keep]
     )
     left_out = status.backups_omitted + len(status.backups) - len(backups)
-    note = f" The list of backups was shortened by {left_out}: the API server refused the whole of it."
+    note = f"{_SHORTENED} {left_out}: the API server refused the whole of it."
     conditions = tuple(
-        each.model_copy(update={"message": each.message[:1024] + note})
+        each.model_copy(update={"message": each.message.partition(_SHORTENED)[0][:1024] + note})
         if each.type in (ConditionType.SUBMITTED, ConditionType.SUCCEEDED)
         else each
         for each in status.conditions

@@ -10,7 +10,7 @@ from cbr_operator.rules.backups import backup_of, with_backups
 from cbr_operator.rules.claims import called_at, wanted_by, window_start
 from cbr_operator.rules.conditions import Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.endings import cannot_look, copying, ending, given_up, not_followed, nothing_open, taken
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, remembered, with_look
+from cbr_operator.rules.looks import LookFailure, Memory, is_told, remembered, with_look
 from cbr_operator.rules.matching import Matched, match
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
@@ -61,9 +61,9 @@ def _look(view: View, memory: Memory) -> Decision:
 
 
 def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memory) -> Decision:
-    """A look came to nothing: said once that has happened three times."""
+    """A look came to nothing: said once that is worth telling."""
     memory = with_look(memory, failure, [])
-    told = memory.failures >= FAILURES_TOLD
+    told = is_told(memory, failure)
     status = _said(view, view.replication.status, cannot_look(view.replication, failure)) if told else None
     return Decision(status=status or observed(view.replication), action=action, memory=memory)
 
@@ -87,7 +87,8 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
     policy, before = view.policy, view.replication.status
     start, called = window_start(view.replication), called_at(view.replication)
     now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
-    patient = called is not None and now_there - called < timedelta(seconds=policy.proof_takes)
+    left = policy.proof_takes - (now_there - called).total_seconds() if called is not None else 0.0
+    patient = left > 0
     seen = match(view.replication, look, view.claims, lasting=policy.proof_takes, patient=patient)
     status = with_backups(before, seen.backups, missing=seen.missing)
     said = ending(status)
@@ -101,6 +102,8 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
         action = replace(action, log_since=start, always=True)
         if not look.has_log_since(start):  # before anything is said of them, the operation log is asked
             return Decision(status=observed(view.replication), action=replace(action, within=0.0), memory=memory)
+    elif seen.without_record:  # once patience ends something follows, even from a look that shows nothing new
+        action = replace(action, within=left)
     said = copying(status, look, Matched((), 0, 0, 0) if patient else seen)
     told = statement_of(before, ConditionType.SUCCEEDED)
     wait = _wait_before_writing(view, seen, status, memory)
