@@ -128,7 +128,9 @@ def test_a_long_list_is_written_less_often_and_its_end_at_once() -> None:
 
 def test_a_record_is_awaited_as_long_as_it_may_still_appear() -> None:
     life = followed("r1")
-    life.at(100, look())
+    waiting = life.at(100, look())
+    assert isinstance(waiting.action, LookAtVault)
+    assert waiting.action.within == 80.0
     assert (life.writes, life.status.backups[0].state) == (0, "Waiting")
     again = life.at(LATE, look())
     assert isinstance(again.action, LookAtVault)
@@ -211,10 +213,14 @@ def test_three_failed_polls_are_told_once_and_are_over_with_the_first_good_one()
     assert life.said() == ("Unknown", "Replicating")
 
 
-@pytest.mark.parametrize("reason", [Reason.AUTHENTICATION_FAILED, Reason.PERMISSION_DENIED])
-def test_only_a_person_can_mend_a_refused_token_or_a_missing_permission(reason: Reason) -> None:
+@pytest.mark.parametrize(
+    ("reason", "told_at"), [(Reason.AUTHENTICATION_FAILED, (0,)), (Reason.PERMISSION_DENIED, (0, 15, 30))]
+)
+def test_only_a_person_can_mend_a_refused_token_or_a_missing_permission(
+    reason: Reason, told_at: tuple[int, ...]
+) -> None:
     life = followed("r1")
-    for seconds in (0, 15, 30):
+    for seconds in told_at:
         life.at(seconds, LookFailure("HTTP 401", reason, for_a_person=True))
     assert life.said("Stalled") == ("True", "CannotLook")
     assert life.status.condition("Reconciling") is None

@@ -84,12 +84,9 @@ def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory
 
 
 def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
-    policy, before = view.policy, view.replication.status
-    start, called = window_start(view.replication), called_at(view.replication)
-    now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
-    left = policy.proof_takes - (now_there - called).total_seconds() if called is not None else 0.0
+    before, start, left = view.replication.status, window_start(view.replication), _patience(view)
     patient = left > 0
-    seen = match(view.replication, look, view.claims, lasting=policy.proof_takes, patient=patient)
+    seen = match(view.replication, look, view.claims, lasting=view.policy.proof_takes, patient=patient)
     status = with_backups(before, seen.backups, missing=seen.missing)
     said = ending(status)
     if said is not None:
@@ -113,6 +110,13 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
         action = replace(action, within=wait, always=True)
         return Decision(status=observed(view.replication), action=action, memory=memory)
     return Decision(status=_said(view, status, said), action=action, memory=replace(memory, written=view.boottime))
+
+
+def _patience(view: View) -> float:
+    """Seconds for which records of the last call may still come into sight."""
+    called = called_at(view.replication)
+    now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
+    return view.policy.proof_takes - (now_there - called).total_seconds() if called is not None else 0.0
 
 
 def _wait_before_writing(view: View, seen: Matched, status: Status, memory: Memory) -> float | None:
