@@ -126,6 +126,23 @@ def test_laws_of_kstatus(accepted: Statement, succeeded: Statement, later: int) 
     assert with_conditions(now, status, now=moment, accepted=accepted, succeeded=succeeded) == status
 
 
+@pytest.mark.parametrize(
+    ("outcome", "submitted", "reason", "words"),
+    [
+        ("Submitted", ("True", "Submitted"), "TrackingDisabled", "for 1 backup; spec.tracking.enabled is false"),
+        ("Adopted", ("True", "OutcomeAdopted"), "TrackingDisabled", "for 1 backup; spec.tracking.enabled is false"),
+        ("NotNeeded", ("False", "NotNeeded"), "NothingToReplicate", "or is being copied by another call"),
+    ],
+)
+def test_what_is_not_to_be_followed_is_over(outcome: str, submitted: tuple[str, str], reason: str, words: str) -> None:
+    taken: dict[str, Any] = {"backups": listed("r1"), "summary": {"total": 1, "waiting": 1}}
+    status = {**submitted_as(outcome), **({} if outcome == "NotNeeded" else taken)}
+    life = living(status, spec=spec(tracking={"enabled": False}))
+    assert life.at(0).action is None
+    assert (life.said("Submitted"), life.said()) == (submitted, ("True", reason))
+    assert words in life.message()
+
+
 def test_a_word_of_another_version_is_not_said_again() -> None:
     life = ended()
     assert statement_of(life.status, ConditionType.SUCCEEDED) is not None

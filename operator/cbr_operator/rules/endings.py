@@ -32,10 +32,15 @@ def taken(replication: Replication) -> Statement:
     said = statement_of(replication.status, ConditionType.SUBMITTED)
     if said is not None and said.status != UNKNOWN:
         return said
-    submission = replication.status.submission
-    adopted = submission is not None and submission.outcome == Outcome.ADOPTED
-    reason = Reason.OUTCOME_ADOPTED if adopted else Reason.SUBMITTED
+    if _outcome(replication) == Outcome.NOT_NEEDED:
+        return Statement(FALSE, Reason.NOT_NEEDED, "The cloud called the copying needless.")
+    reason = Reason.OUTCOME_ADOPTED if _outcome(replication) == Outcome.ADOPTED else Reason.SUBMITTED
     return Statement(TRUE, reason, f"The cloud took the call. {CANNOT_BE_CANCELLED}")
+
+
+def _outcome(replication: Replication) -> str:
+    submission = replication.status.submission
+    return submission.outcome if submission is not None else ""
 
 
 def after_submission(total: int, *, tracked: bool) -> Statement:
@@ -55,8 +60,12 @@ def after_submission(total: int, *, tracked: bool) -> Statement:
 def not_followed(replication: Replication) -> Statement:
     """Succeeded, where spec.tracking.enabled was switched off while the copying was being followed."""
     status = replication.status
-    if status.submission is not None and status.submission.outcome == Outcome.NOT_NEEDED and not status.backups:
-        return nothing_open(replication)
+    if _outcome(replication) == Outcome.NOT_NEEDED and not status.backups:
+        text = (
+            "The cloud says that every backup has its copy already, or is being copied by another call; "
+            "spec.tracking.enabled is false, so that is not followed."
+        )
+        return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
     return after_submission(_total(status), tracked=False)
 
 
