@@ -32,7 +32,7 @@ _GATEWAY_REASONS = {
     "0802": Reason.PERMISSION_DENIED,
     "0308": Reason.RATE_LIMITED,
 }
-_STATUS_REASONS = {
+STATUS_REASONS = {
     401: Reason.AUTHENTICATION_FAILED,
     407: Reason.AUTHENTICATION_FAILED,
     403: Reason.PERMISSION_DENIED,
@@ -45,7 +45,7 @@ def refused_credential(status: int, code: str) -> Reason | None:
     if not 400 <= status < 500:  # noqa: PLR2004 - HTTP
         return None
     by_code = Reason.AUTHENTICATION_FAILED if code == _CODE_AUTHENTICATION else _GATEWAY_REASONS.get(code)
-    return _STATUS_REASONS.get(status, by_code)
+    return STATUS_REASONS.get(status, by_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
 def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: bool) -> Verdict:
     """A 3xx or 4xx: certainly nothing was begun, unless it tells of what an earlier attempt began."""
     if status in (401, 407, 429) or code == _CODE_AUTHENTICATION:
-        return Verdict(Outcome.NOT_SUBMITTED, _STATUS_REASONS.get(status, Reason.AUTHENTICATION_FAILED), said)
+        return Verdict(Outcome.NOT_SUBMITTED, STATUS_REASONS.get(status, Reason.AUTHENTICATION_FAILED), said)
     if code == _CODE_VAULT_BUSY or code in _CODE_REPLICATED_ALREADY:
         if was_unknown:
             return Verdict(Outcome.UNKNOWN, said=said)
@@ -106,7 +106,7 @@ def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: boo
         return Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, said)
     if code in _CODE_NOT_READY:
         return Verdict(Outcome.NOT_SUBMITTED, Reason.DESTINATION_NOT_READY, said)
-    reason = _GATEWAY_REASONS.get(code) or (None if code in _CODE_TERMINAL else _STATUS_REASONS.get(status))
+    reason = _GATEWAY_REASONS.get(code) or (None if code in _CODE_TERMINAL else STATUS_REASONS.get(status))
     if reason is not None:
         return Verdict(Outcome.NOT_SUBMITTED, reason, said)
     # A refusal whose words were cut off may be one that waiting would have ended: not for us to call final.

@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cbr_operator.kinds.reasons import ConditionType
-from cbr_operator.kinds.replication_status import Backup, Outcome, Status
+from cbr_operator.kinds.replication_status import Outcome, Status
 from cbr_operator.rules.access import is_allowed
-from cbr_operator.rules.backups import backup_of, with_backups
+from cbr_operator.rules.backups import backup_of, texts_of, with_backups
 from cbr_operator.rules.claims import called_at, wanted_by, window_start
 from cbr_operator.rules.conditions import Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.endings import cannot_look, copying, ending, given_up, not_followed, nothing_open, taken
@@ -124,25 +124,12 @@ def _wait_before_writing(view: View, seen: Matched, status: Status, memory: Memo
     before = view.replication.status
     entries = len(status.backups)
     since = view.boottime - memory.written if memory.written else WRITE_AGAIN * (1 + entries)
-    if list(map(_told_at_once, status.backups)) != list(map(_told_at_once, before.backups)) or (
+    if list(map(texts_of, status.backups)) != list(map(texts_of, before.backups)) or (
         seen.missing != before.backups_omitted and before.summary != status.summary
     ):
         return WRITE_AGAIN * entries / 100 - since
     old, new = (each.summary.progress if each.summary is not None else 0 for each in (before, status))
     return WRITE_AGAIN * (1 + entries / 100) - since if abs(new - old) >= STEP else None
-
-
-def _told_at_once(backup: Backup) -> tuple[str, ...]:
-    """Everything of a backup but its progress."""
-    return (
-        backup.backup_id,
-        backup.replication_record_id,
-        backup.state,
-        backup.created_at,
-        backup.destination_backup_id,
-        backup.fail_code,
-        backup.fail_reason,
-    )
 
 
 def _said(view: View, status: Status, succeeded: Statement) -> Status:
