@@ -157,10 +157,11 @@ def as_now(written: Replication, **changes: Any) -> Replication:
 @pytest.mark.parametrize("outcome", ["Unknown", "Adopted", "NotSubmitted", "Unresolved"])
 def test_an_answer_beats_every_inference(outcome: str) -> None:
     written, intent = intended()
-    status = settled(as_now(written, outcome=outcome), tried(intent, TAKEN))
+    status = settled(as_now(written, outcome=outcome, first_unknown_at=NOW), tried(intent, TAKEN))
     assert status is not None
     assert status.submission is not None
     assert status.submission.outcome == "Submitted"
+    assert status.submission.first_unknown_at == NOW  # set once, never cleared
     assert len(status.backups) == 3
 
 

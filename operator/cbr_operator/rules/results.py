@@ -177,7 +177,7 @@ def _with_late_answer(replication: Replication, current: Submission, tried: Try,
     answer, status = tried.verdict.answer, replication.status
     left = same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED)
     if left and tried.verdict.outcome in _ANSWERS and (current.outcome == Outcome.UNRESOLVED or not is_final(status)):
-        return _described(replication, _recorded(tried.submission, tried), tried)
+        return _described(replication, _recorded(current, tried), tried)
     if answer is None:
         return None
     backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
