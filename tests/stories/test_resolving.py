@@ -145,29 +145,35 @@ def test_records_of_another_object_are_neither_adopted_nor_a_proof(story: Story)
 def test_an_older_object_whose_status_was_lost_is_adopted_not_submitted(story: Story) -> None:
     story.cloud.change(copy_seconds=3600)
     story.secret()
-    pairs = {name: story.pair() for name in ("open", "over", "new")}
+    names = ("open", "over", "rolled-back")
+    pairs = {name: story.pair() for name in (*names, "new")}
+    vaults = {name: pair["source"]["vaultID"] for name, pair in pairs.items()}
     operator = story.operator(**SOON, **NO_LOOKS).start()
-    for name in ("open", "over"):
+    for name in names:
         story.create(name, **pairs[name])
         story.wait_for(name, "Replicating")
     operator.stop()
-    before = {name: record_ids(story, name) for name in ("open", "over")}
-    for name in before:
+    before = {name: record_ids(story, name) for name in names}
+    for name in ("open", "over"):
         story.write_status(name, {"observedGeneration": -1})
-    story.cloud.finish_copying(pairs["over"]["source"]["vaultID"])
+    earlier = {**story.submission("rolled-back"), "outcome": "NotSubmitted", "reason": "DestinationNotReady"}
+    started = story.get("rolled-back")["status"]["startTime"]
+    story.write_status("rolled-back", {"startTime": started, "submission": earlier})
+    for name in ("over", "rolled-back"):
+        story.cloud.finish_copying(vaults[name])
     story.create("new", **pairs["new"])
-    operator = story.operator("second", **SOON)
-    with operator:
-        story.wait_for("over", "AllReplicated", status="True")
+    with story.operator("second", **SOON):
+        for name in ("over", "rolled-back"):
+            story.wait_for(name, "AllReplicated", status="True")
         for name, ids in before.items():
             eventually(partial(is_adopted, story, name))
             assert record_ids(story, name) == ids
-            assert len(story.posts(pairs[name]["source"]["vaultID"])) == 1
-        eventually(lambda: story.accepted(pairs["new"]["source"]["vaultID"]))
+            assert len(story.posts(vaults[name])) == 1
+        eventually(lambda: story.accepted(vaults["new"]))
         story.cloud.finish_copying()
         for name in ("open", "new"):
             story.wait_for(name, "AllReplicated", status="True")
-    assert len(story.accepted(pairs["new"]["source"]["vaultID"])) == 1
+    assert len(story.accepted(vaults["new"])) == 1
 
 
 def test_a_refusal_after_an_unknown_outcome_is_evidence_and_is_resolved(story: Story) -> None:
