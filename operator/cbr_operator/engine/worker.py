@@ -22,7 +22,7 @@ from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
-from cbr_operator.kinds.replication_status import Outcome
+from cbr_operator.kinds.replication_status import Outcome, Submission
 from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
@@ -124,20 +124,19 @@ class Worker:
             cloud_has_no_clock=self._.clocks.has_none(endpoint),
             look_failed=self._.looks.failure_for(key),
             look=look,
-            claims=self._claims(entry) if isinstance(look, Look) else NO_CLAIMS,
+            claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
             slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
             chance=random.random(),  # noqa: S311 - jitter
         )
 
-    def _claims(self, entry: Entry) -> Claims:
+    def _claims(self, entry: Entry, submission: Submission | None) -> Claims:
         """What the other objects on the vault claim; what several may adopt is the oldest one's."""
         others = self._.cache.others_on_vault(entry)
         older = (each for each in others if _order(each) < _order(entry))
         pending = chain.from_iterable(each.notes.memory.candidates for each in older)
         bodies = (each.body for each in others)
-        own = (entry.body.get("status") or {}).get("submission") or {}
-        beside_open = own.get("outcome") not in (Outcome.PENDING, Outcome.UNKNOWN)
+        beside_open = submission is None or submission.outcome not in (Outcome.PENDING, Outcome.UNKNOWN)
         return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes, beside_open=beside_open)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
