@@ -130,40 +130,56 @@ class Spec(Model):
 
     @staticmethod
     def _schema(schema: dict[str, Any]) -> None:
-        schema["properties"]["endpoint"]["x-kubernetes-validations"] = [
-            _rule(
-                "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''"
-                " && !self.contains('@') && !self.contains('?') && !self.contains('#')"
-                " && (url(self).getPort() == ''"
-                " || (int(url(self).getPort()) > 0 && int(url(self).getPort()) < 65536))",
-                "must be a URL such as https://cbr.region.example.com, without user information, query or fragment",
-            )
-        ]
-        schema["x-kubernetes-validations"] = [
-            _rule(
-                "has(self.tokenSecretRef) != has(self.connectionRef)",
-                "exactly one of tokenSecretRef and connectionRef is required",
-            ),
-            _rule(
-                "!has(self.endpoint) || has(self.tokenSecretRef)",
-                "is only allowed with tokenSecretRef: a connection has an endpoint of its own",
-                field="endpoint",
-            ),
-            _rule(
-                "!has(self.tokenSecretRef) || (has(self.source.region) && has(self.source.projectID))",
-                "region and projectID are required with tokenSecretRef",
-                field="source",
-            ),
-            _rule(
-                "!has(self.source.region) || self.source.region.lowerAscii() != self.destination.region.lowerAscii()",
-                "must differ from source.region",
-                field="destination.region",
-            ),
-            *map(_immutable, _IMMUTABLE),
-        ]
+        _with_rules(schema, [*_RULES, *map(_immutable, _IMMUTABLE)])
 
     model_config = ConfigDict(json_schema_extra=_schema)
 
+
+class TemplateSpec(Spec):
+    """The spec that each CheckpointReplication is made with: the same fields and rules as in one that you write
+    yourself. It can be changed: what was made before keeps the copy it was made with."""
+
+    @staticmethod
+    def _schema(schema: dict[str, Any]) -> None:
+        _with_rules(schema, list(_RULES))
+
+    model_config = ConfigDict(json_schema_extra=_schema)
+
+
+def _with_rules(schema: dict[str, Any], rules: list[dict[str, str]]) -> None:
+    schema["properties"]["endpoint"]["x-kubernetes-validations"] = [
+        _rule(
+            "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''"
+            " && !self.contains('@') && !self.contains('?') && !self.contains('#')"
+            " && (url(self).getPort() == ''"
+            " || (int(url(self).getPort()) > 0 && int(url(self).getPort()) < 65536))",
+            "must be a URL such as https://cbr.region.example.com, without user information, query or fragment",
+        )
+    ]
+    schema["x-kubernetes-validations"] = rules
+
+
+_RULES = (
+    _rule(
+        "has(self.tokenSecretRef) != has(self.connectionRef)",
+        "exactly one of tokenSecretRef and connectionRef is required",
+    ),
+    _rule(
+        "!has(self.endpoint) || has(self.tokenSecretRef)",
+        "is only allowed with tokenSecretRef: a connection has an endpoint of its own",
+        field="endpoint",
+    ),
+    _rule(
+        "!has(self.tokenSecretRef) || (has(self.source.region) && has(self.source.projectID))",
+        "region and projectID are required with tokenSecretRef",
+        field="source",
+    ),
+    _rule(
+        "!has(self.source.region) || self.source.region.lowerAscii() != self.destination.region.lowerAscii()",
+        "must differ from source.region",
+        field="destination.region",
+    ),
+)
 
 _IMMUTABLE = (
     "source",
