@@ -119,9 +119,7 @@ class PolicyStatus(ConditionedStatus):
     newest_copy_time: Time | None = None
     """The newest copy of the pair whose newest copy is the oldest: every pair has one at least as new. Absent while
     a pair has none."""
-    failed: Annotated[
-        tuple[FailedNamespace, ...], Field(json_schema_extra={"x-kubernetes-list-type": "atomic"})
-    ] = ()
+    failed: Annotated[tuple[FailedNamespace, ...], Field(json_schema_extra={"x-kubernetes-list-type": "atomic"})] = ()
     """What is wrong, at most 100 entries, by namespace; namespaces.failed is exact."""
 
 

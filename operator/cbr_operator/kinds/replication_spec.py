@@ -6,11 +6,11 @@ from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
 
-_UUID = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
+UUID = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
 _DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 _YEAR = 31_536_000
 
-Id = Annotated[str, Field(pattern=_UUID, min_length=32, max_length=36)]
+Id = Annotated[str, Field(pattern=UUID, min_length=32, max_length=36)]
 # Source: "Replicating a Restore Point", destination_region: 0 to 255 characters of this set.
 Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._\-]+$", min_length=1, max_length=255)]
 Name = Annotated[str, Field(pattern=_DNS_SUBDOMAIN, min_length=1, max_length=253)]
@@ -136,8 +136,10 @@ class Spec(Model):
 
 
 class TemplateSpec(Spec):
-    """The spec that each CheckpointReplication is made with: the same fields and rules as in one that you write
-    yourself. It can be changed: what was made before keeps the copy it was made with."""
+    """The spec of what a template makes.
+
+    It has the same fields and rules, and can be changed: what was made before keeps the copy it was made with.
+    """
 
     @staticmethod
     def _schema(schema: dict[str, Any]) -> None:

@@ -59,8 +59,10 @@ class ReplicationTemplate(Model):
 
 
 class ScheduleSpec(Model):
-    """When to copy, and what from where to where. All of it can be changed at any time; runs that exist keep the
-    copy of the template that they were made with."""
+    """When to copy, and what from where to where.
+
+    All of it can be changed at any time; runs that exist keep the copy of the template that they were made with.
+    """
 
     schedule: Annotated[str, Field(min_length=1, max_length=256)]
     """When to run, as a cron line: "minute hour day-of-month month day-of-week", e.g. "0 2 * * *" for each day at

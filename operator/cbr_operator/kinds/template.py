@@ -25,9 +25,9 @@ class TemplateMetadata(Model):
 
     labels: Annotated[dict[str, LabelValue], Field(json_schema_extra=_BOUNDED)] = Field(default_factory=dict)
     """Labels of what is made, beside the operator's own."""
-    annotations: Annotated[
-        dict[str, Annotated[str, Field(max_length=16_384)]], Field(json_schema_extra=_BOUNDED)
-    ] = Field(default_factory=dict)
+    annotations: Annotated[dict[str, Annotated[str, Field(max_length=16_384)]], Field(json_schema_extra=_BOUNDED)] = (
+        Field(default_factory=dict)
+    )
     """Annotations of what is made, beside the operator's own."""
 
 
