@@ -61,6 +61,7 @@ def run(slot: str | datetime, state: RunState = RunState.UNFINISHED, **parts: An
     at = moment(slot) if isinstance(slot, str) else slot
     whole: dict[str, Any] = {
         "owner": "uid-of-nightly",
+        "schedule": NAME,
         "namespace": "dr",
         "name": run_name(NAME, at),
         "uid": f"uid-of-{int(at.timestamp())}",

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import Place, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
+from cbr_operator.rules.runs import Run, run_of
 
 
 @dataclass(slots=True)
@@ -38,6 +39,8 @@ class Entry(Stored):
     refusal: Refusal | None = None
     vault: str = ""
     """The source vault, as ids are compared."""
+    run: Run | None = None
+    """What its Schedule needs to know of it."""
     notes: Notes = field(default_factory=Notes)
 
 
@@ -45,12 +48,17 @@ class Cache(Store[Entry]):
     """The objects, the lanes they stand in, and the refusals they tell of.
 
     ``gone`` is called with an entry that was dropped; whoever made a call for it may still have to hold its lane.
+    ``ran`` is called with a Schedule's run that came, changed for the Schedule, or went.
     """
 
-    def __init__(self, *, clock: Clock, lanes: Lanes, gone: Callable[[Entry], None]) -> None:
+    def __init__(
+        self, *, clock: Clock, lanes: Lanes, gone: Callable[[Entry], None], ran: Callable[[Run], None]
+    ) -> None:
         super().__init__(clock=clock, entry=_entry, moved=self._index)
         self._lanes = lanes
         self._gone = gone
+        self._ran = ran
+        self._runs: defaultdict[str, dict[str, Run]] = defaultdict(dict)
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
         self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
@@ -62,6 +70,10 @@ class Cache(Store[Entry]):
         """All other objects with the same source vault."""
         return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
 
+    def runs_of(self, schedule_uid: str) -> tuple[Run, ...]:
+        """The runs that are a Schedule's own."""
+        return tuple(self._runs.get(schedule_uid, {}).values())
+
     def _index(self, before: Entry | None, after: Entry | None) -> None:
         self._lanes.move(before.place if before else None, after.place if after else None)
         if before is not None and before.refusal is not None:
@@ -72,8 +84,18 @@ class Cache(Store[Entry]):
             _remove(self._vaults, before.vault, before.uid)
         if after is not None and after.vault:
             self._vaults[after.vault][after.uid] = after
+        self._index_run(before.run if before is not None else None, after.run if after is not None else None)
         if before is not None and after is None:
             self._gone(before)
+
+    def _index_run(self, before: Run | None, after: Run | None) -> None:
+        if before is not None:
+            _remove(self._runs, before.owner, before.uid)
+        if after is not None:
+            self._runs[after.owner][after.uid] = after
+        changed = after or before
+        if changed is not None and (before is None or after is None or replace(before, version=after.version) != after):
+            self._ran(changed)
 
 
 def _remove(index: dict[str, dict[str, Any]], key: str, uid: str) -> None:
@@ -99,5 +121,6 @@ def _entry(body: Json, before: Entry | None) -> Entry:
         place=place_of(replication),
         refusal=refusal_of(replication),
         vault=comparable_id(target.vault_id) if target is not None else "",
+        run=run_of(replication),
         notes=notes,
     )

@@ -38,6 +38,8 @@ class Run:
 
     owner: str
     """The Schedule's uid."""
+    schedule: str
+    """The Schedule's name."""
     namespace: str
     name: str
     uid: str
@@ -73,6 +75,7 @@ def run_of(replication: Replication) -> Run | None:
     open_outcomes = (Outcome.PENDING, Outcome.UNKNOWN, Outcome.UNRESOLVED)
     return Run(
         owner=owner.uid,
+        schedule=owner.name,
         namespace=metadata.namespace,
         name=metadata.name,
         uid=metadata.uid,

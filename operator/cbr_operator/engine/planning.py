@@ -1,0 +1,141 @@
+"""Schedules and policies, put together: what makes CheckpointReplications, and what makes that."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from cbr_operator.engine.alarms import Alarms
+from cbr_operator.engine.cache import Cache
+from cbr_operator.engine.controller import Controller
+from cbr_operator.engine.policies import (
+    NamespaceEntry,
+    PolicyEntry,
+    PolicyKeeper,
+    PolicyParts,
+    has_policy,
+    namespace_entry,
+    policy_entry,
+)
+from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.schedules import ScheduleEntry, ScheduleKeeper, ScheduleStore
+from cbr_operator.engine.status_writer import Count, Post, StatusWriter
+from cbr_operator.engine.store import Key, Store
+from cbr_operator.engine.sweep import Lists
+from cbr_operator.kinds.common import ResourceKind
+from cbr_operator.kinds.policy import NAMESPACES, POLICIES
+from cbr_operator.kinds.schedule import SCHEDULES
+from cbr_operator.ports import Clock, Json, Kube
+from cbr_operator.rules.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What planning needs of the rest of the engine."""
+
+    kube: Kube
+    clock: Clock
+    cache: Cache
+    observe: Callable[[Json], None]
+    """Takes in a CheckpointReplication that was created."""
+    may_act: Callable[[], bool]
+    post: Post
+    count: Count
+    namespaces: Collection[str]
+    """Those that are watched; empty: all, and then there are policies."""
+    workers: int
+
+
+class Planning:
+    """The controllers of Schedules and, where all namespaces are watched, of policies and of Namespaces."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._ = around
+        self._queue = WorkQueue()
+        self._namespace_queue = WorkQueue()
+        self._keeper: PolicyKeeper | None = None
+        self.schedules = ScheduleStore(clock=around.clock, moved=self._schedule_moved)
+        self.alarms = Alarms(around.clock, self._queue.add)
+        self.controllers: tuple[Controller, ...] = (self._schedule_controller(),)
+        if not around.namespaces:
+            self.controllers += self._policy_controllers()
+
+    def ran(self, run: Run) -> None:
+        """A run came, changed or went: its Schedule counts it, and may have waited for its end to be deleted."""
+        key = (run.namespace, run.schedule)
+        self._queue.add(key)
+        entry = self.schedules.get(key)
+        if self._keeper is not None and entry is not None and has_policy(entry.body):
+            self._namespace_queue.add(("", run.namespace))
+
+    def _schedule_moved(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:
+        if self._keeper is not None:
+            self._keeper.schedule_moved(before, after)
+
+    def _schedule_controller(self) -> Controller:
+        around = self._
+        keeper = ScheduleKeeper(
+            kube=around.kube,
+            clock=around.clock,
+            store=self.schedules,
+            cache=around.cache,
+            writer=self._writer(SCHEDULES, self.schedules),
+            alarms=self.alarms,
+            observe=around.observe,
+            may_act=around.may_act,
+            post=around.post,
+        )
+        lists = self._lists(SCHEDULES, self.schedules, self._queue.add)
+        self._observe_schedule = lists.observe
+        return Controller(SCHEDULES, self.schedules, lists, self._queue, keeper.process, around.workers)
+
+    def _policy_controllers(self) -> tuple[Controller, ...]:
+        around, policy_queue = self._, WorkQueue()
+        clock = around.clock
+        policies: Store[PolicyEntry] = Store(
+            clock=clock, entry=policy_entry, moved=lambda before, after: keeper.policy_moved(before, after)
+        )
+        namespaces: Store[NamespaceEntry] = Store(
+            clock=clock, entry=namespace_entry, moved=lambda before, after: keeper.namespace_moved(before, after)
+        )
+        keeper = self._keeper = PolicyKeeper(
+            PolicyParts(
+                kube=around.kube,
+                clock=clock,
+                cache=around.cache,
+                schedules=self.schedules,
+                namespaces=namespaces,
+                policies=policies,
+                namespace_queue=self._namespace_queue,
+                policy_queue=policy_queue,
+                observe=self._observe_schedule,
+                writer=self._writer(POLICIES, policies),
+                may_act=around.may_act,
+            )
+        )
+        return (
+            Controller(
+                POLICIES, policies, self._lists(POLICIES, policies, policy_queue.add), policy_queue, keeper.process_policy, 1
+            ),
+            Controller(
+                NAMESPACES,
+                namespaces,
+                self._lists(NAMESPACES, namespaces, self._namespace_queue.add),
+                self._namespace_queue,
+                keeper.process_namespace,
+                around.workers,
+            ),
+        )
+
+    def _writer(self, kind: ResourceKind, store: Store[Any]) -> StatusWriter:
+        return StatusWriter(kind=kind, kube=self._.kube, store=store, post=self._.post, count=self._.count)
+
+    def _lists(self, kind: ResourceKind, store: Store[Any], changed: Callable[[Key], None]) -> Lists:
+        around = self._
+        return Lists(
+            kind=kind,
+            kube=around.kube,
+            clock=around.clock,
+            store=store,
+            namespaces=around.namespaces,
+            changed=changed,
+        )
