@@ -18,9 +18,7 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text if "-" in text else f"2026-03-02 {text}").replace(tzinfo=UTC)
 
 
-def schedule(
-    *, status: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None, **spec: Any
-) -> Schedule:
+def schedule(*, status: dict[str, Any] | None = None, metadata: dict[str, Any] | None = None, **spec: Any) -> Schedule:
     """A Schedule as the API server gives it, with defaults filled in."""
     whole = {"schedule": "0 2 * * *", "replicationTemplate": {"spec": replication_spec()}, **spec}
     return Schedule.from_json(

@@ -52,7 +52,12 @@ class Cache(Store[Entry]):
     """
 
     def __init__(
-        self, *, clock: Clock, lanes: Lanes, gone: Callable[[Entry], None], ran: Callable[[Run], None]
+        self,
+        *,
+        clock: Clock,
+        lanes: Lanes,
+        gone: Callable[[Entry], None],
+        ran: Callable[[Run], None] = lambda _run: None,
     ) -> None:
         super().__init__(clock=clock, entry=_entry, moved=self._index)
         self._lanes = lanes

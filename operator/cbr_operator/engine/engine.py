@@ -11,6 +11,7 @@ from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.controller import Controller
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.planning import Planning, Surroundings
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
@@ -24,6 +25,7 @@ from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
 from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.runs import Run
 from cbr_operator.rules.view import Policy
 
 
@@ -52,7 +54,7 @@ class Engine:
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
-        self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone)
+        self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone, ran=self._ran)
         clocks = CloudClocks(world.clock)
         secrets = SecretReader(kube=world.kube, clock=world.clock)
         self._pollers = Pollers(
@@ -89,24 +91,37 @@ class Engine:
             settle=self._settle,
         )
 
-        self.controllers = (
-            Controller(
-                kind=REPLICATIONS,
-                store=self.cache,
-                lists=Lists(
-                    kind=REPLICATIONS,
-                    kube=world.kube,
-                    clock=world.clock,
-                    store=self.cache,
-                    namespaces=namespaces,
-                    changed=self.queue.add,
-                ),
-                queue=self.queue,
-                process=Worker(parts).process,
-                workers=workers,
-                done=self._calls.wake_next,
-            ),
+        lists = Lists(
+            kind=REPLICATIONS,
+            kube=world.kube,
+            clock=world.clock,
+            store=self.cache,
+            namespaces=namespaces,
+            changed=self.queue.add,
         )
+        replications = Controller(
+            kind=REPLICATIONS,
+            store=self.cache,
+            lists=lists,
+            queue=self.queue,
+            process=Worker(parts).process,
+            workers=workers,
+            done=self._calls.wake_next,
+        )
+        self._planning = Planning(
+            Surroundings(
+                kube=world.kube,
+                clock=world.clock,
+                cache=self.cache,
+                observe=lists.observe,
+                may_act=world.may_send,
+                post=world.post,
+                count=world.count_status_write,
+                namespaces=namespaces,
+                workers=workers,
+            )
+        )
+        self.controllers = (replications, *self._planning.controllers)
 
     async def fill(self) -> None:
         """List every object of every kind; nothing may be decided before.
@@ -124,6 +139,7 @@ class Engine:
         """Decide and submit until cancelled; calls under way go on after that, see ``submitter.drain``."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._planning.alarms.run())
                 for controller in self.controllers:
                     group.create_task(controller.run())
         finally:
@@ -136,6 +152,9 @@ class Engine:
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
         self.queue.add(key)
+
+    def _ran(self, run: Run) -> None:
+        self._planning.ran(run)
 
     def _gone(self, entry: Entry) -> None:
         """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""

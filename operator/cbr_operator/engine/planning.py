@@ -71,6 +71,14 @@ class Planning:
         if self._keeper is not None:
             self._keeper.schedule_moved(before, after)
 
+    def _policy_moved(self, before: PolicyEntry | None, after: PolicyEntry | None) -> None:
+        if self._keeper is not None:
+            self._keeper.policy_moved(before, after)
+
+    def _namespace_moved(self, before: NamespaceEntry | None, after: NamespaceEntry | None) -> None:
+        if self._keeper is not None:
+            self._keeper.namespace_moved(before, after)
+
     def _schedule_controller(self) -> Controller:
         around = self._
         keeper = ScheduleKeeper(
@@ -91,12 +99,8 @@ class Planning:
     def _policy_controllers(self) -> tuple[Controller, ...]:
         around, policy_queue = self._, WorkQueue()
         clock = around.clock
-        policies: Store[PolicyEntry] = Store(
-            clock=clock, entry=policy_entry, moved=lambda before, after: keeper.policy_moved(before, after)
-        )
-        namespaces: Store[NamespaceEntry] = Store(
-            clock=clock, entry=namespace_entry, moved=lambda before, after: keeper.namespace_moved(before, after)
-        )
+        policies: Store[PolicyEntry] = Store(clock=clock, entry=policy_entry, moved=self._policy_moved)
+        namespaces: Store[NamespaceEntry] = Store(clock=clock, entry=namespace_entry, moved=self._namespace_moved)
         keeper = self._keeper = PolicyKeeper(
             PolicyParts(
                 kube=around.kube,
@@ -114,7 +118,12 @@ class Planning:
         )
         return (
             Controller(
-                POLICIES, policies, self._lists(POLICIES, policies, policy_queue.add), policy_queue, keeper.process_policy, 1
+                POLICIES,
+                policies,
+                self._lists(POLICIES, policies, policy_queue.add),
+                policy_queue,
+                keeper.process_policy,
+                1,
             ),
             Controller(
                 NAMESPACES,

@@ -136,9 +136,7 @@ class PolicyKeeper:
         policies = (each.policy for _, each in self._.policies.entries())
         return NamespaceView(
             name=name,
-            policies=tuple(
-                each for each in policies if each is not None and each.metadata.deletion_timestamp is None
-            ),
+            policies=tuple(each for each in policies if each is not None and each.metadata.deletion_timestamp is None),
             labels=entry.body["metadata"].get("labels") or {},
             annotations=entry.body["metadata"].get("annotations") or {},
             schedules={each.body["metadata"]["name"]: known for each, known in found if known is not None},

@@ -135,7 +135,9 @@ class ScheduleKeeper:
             except ConflictError:
                 made = await self._kube.get(REPLICATIONS, namespace=namespace, name=name)
         except KubeError as error:
-            text = f"The API server did not take the run {name!r}, it is tried again until the starting deadline: {error}"
+            text = (
+                f"The API server did not take the run {name!r}, it is tried again until the starting deadline: {error}"
+            )
             return Readiness(ready=False, reason=ScheduleReason.CREATION_REFUSED, message=text, for_a_person=True)
         if entry.uid not in {each.uid for each in Metadata.model_validate(made["metadata"]).owner_references}:
             text = (
