@@ -54,9 +54,9 @@ def seen(*, last: str = "", skipped: str = "", since: str = "2026-03-01 12:00", 
     return {key: value for key, value in whole.items() if value is not None}
 
 
-def run(slot: str | datetime, state: RunState = RunState.UNFINISHED, **parts: Any) -> Run:
+def run(time: str | datetime, state: RunState = RunState.UNFINISHED, **parts: Any) -> Run:
     """The run of a time."""
-    at = moment(slot) if isinstance(slot, str) else slot
+    at = moment(time) if isinstance(time, str) else time
     whole: dict[str, Any] = {
         "owner": "uid-of-nightly",
         "schedule": NAME,
