@@ -67,4 +67,7 @@ def read_pairs(text: str) -> Pairs:
 
 
 def _each_once(pairs: list[Pair]) -> tuple[Pair, ...]:
-    return tuple({pair.key: pair for pair in reversed(pairs)}.values())[::-1]
+    found: dict[str, Pair] = {}
+    for pair in pairs:
+        found.setdefault(pair.key, pair)
+    return tuple(found.values())

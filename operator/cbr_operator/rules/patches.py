@@ -11,9 +11,7 @@ from cbr_operator.ports import EventNote, Json
 from cbr_operator.rules.conditions import FALSE
 
 # What nobody has to act on, and what follows in every object's life: not worth an Event.
-_UNTOLD: frozenset[str] = frozenset(
-    {Reason.VALID, Reason.SUBMITTING, ScheduleReason.SCHEDULED, PolicyReason.APPLIED}
-)
+_UNTOLD: frozenset[str] = frozenset({Reason.VALID, Reason.SUBMITTING, ScheduleReason.SCHEDULED, PolicyReason.APPLIED})
 # A person should look at these although they may still end by themselves.
 _WARNINGS = frozenset(
     {
