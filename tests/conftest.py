@@ -48,7 +48,8 @@ def crds(controlplane: ControlPlane) -> ControlPlane:
         controlplane.kubectl("apply", "--server-side", "-f", folder)
         controlplane.kubectl("wait", "--for=condition=Established", "-f", folder)
         # Discovery, by which kubectl knows short names, comes a moment after Established.
-        eventually(lambda: controlplane.kubectl("explain", "cpr", check=False).returncode == 0)
+        for kind in (path.stem.partition("_")[2] for path in folder.glob("*.yaml")):
+            eventually(lambda kind=kind: controlplane.kubectl("explain", kind, check=False).returncode == 0)
     return controlplane
 
 
