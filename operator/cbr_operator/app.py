@@ -10,6 +10,7 @@ import secrets
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ class Operator:
         self._metrics = Metrics(
             Gauges(
                 replications=lambda: self._engine.counts() if self._engine is not None else {},
+                newest_copies=self._newest_copies,
                 queue_depth=lambda: len(self._engine.queue) if self._engine is not None else 0,
                 watch_age=self._watch_age,
                 leader=lambda: self._engine is not None and self._lease.held(),
@@ -205,6 +207,10 @@ class Operator:
             task.cancel()
         await asyncio.wait(tasks)
         return 0 if told else 1
+
+    def _newest_copies(self) -> dict[tuple[str, str, str, str], float]:
+        found = self._engine.newest_copies() if self._engine is not None else {}
+        return {astuple(pair): moment.timestamp() for pair, moment in found.items()}
 
     def _watch_age(self) -> float:
         return self._clock.boottime() - self._watch_seen if self._engine is not None else 0.0

@@ -97,6 +97,10 @@ class Schedules:
         body = {"metadata": {"annotations": {"cbr-operator.io/run-now": value}}}
         self.story.request("PATCH", self.path(name), body=body, content_type=MERGE)
 
+    def wait_for_run_now(self, value: str, name: str = "nightly") -> None:
+        """Wait until a run that was asked for is dealt with."""
+        eventually(lambda: self.status(name).get("lastHandledRunNow") == value, what=f"run now {value} is handled")
+
     def set_back(self, since: datetime, name: str = "nightly", **status: Any) -> None:
         """Let the operator believe that it has dealt with nothing since then."""
         times = {"scheduledSince": format_time(since), "lastScheduleTime": None, "lastSkippedTime": None, **status}

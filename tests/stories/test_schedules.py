@@ -182,7 +182,7 @@ def test_old_runs_are_deleted_but_never_one_that_must_stay(schedules: Schedules,
         seen = {kept}
         for number in range(1, 12):
             schedules.run_now(f"run-{number}")
-            eventually(lambda number=number: schedules.status().get("lastHandledRunNow") == f"run-{number}")
+            schedules.wait_for_run_now(f"run-{number}")
             seen |= set(schedules.run_names())
         eventually(lambda: schedules.status()["activeCount"] == 0 and len(schedules.runs()) == 3)
         assert kept in schedules.run_names()

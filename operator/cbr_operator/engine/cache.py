@@ -14,6 +14,7 @@ from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
+from cbr_operator.rules.copies import Copy, copy_of
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import Place, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
@@ -44,6 +45,8 @@ class Entry(Stored):
     """The source vault, as ids are compared."""
     run: Run | None = None
     """What its Schedule needs to know of it."""
+    copy: Copy | None = None
+    """The newest copy it tells of, for the metrics."""
     notes: Notes = field(default_factory=Notes)
 
 
@@ -132,5 +135,6 @@ def _entry(body: Json, before: Entry | None) -> Entry:
         reason=succeeded.reason if succeeded is not None else "New",
         vault=comparable_id(target.vault_id) if target is not None else "",
         run=run_of(replication),
+        copy=copy_of(replication),
         notes=notes,
     )

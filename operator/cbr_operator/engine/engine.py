@@ -4,6 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 
 from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import Calls
@@ -23,6 +25,7 @@ from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.engine.worker import Parts, Worker
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Clock, Cloud, EventNote, Kube
+from cbr_operator.rules.copies import CopyPair, newest_by_pair
 from cbr_operator.rules.lanes import Place
 from cbr_operator.rules.runs import Run
 from cbr_operator.rules.view import Policy
@@ -147,6 +150,12 @@ class Engine:
     def counts(self) -> Counter[str]:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
         return Counter(entry.reason for _, entry in self.cache.entries())
+
+    def newest_copies(self) -> dict[CopyPair, datetime]:
+        """How new the newest copy of each pair of vaults is; computed from what is there, for the metrics."""
+        told = (entry.copy for _, entry in self.cache.entries())
+        remembered = (entry.copy for _, entry in self._planning.schedules.entries())
+        return newest_by_pair(chain(told, remembered))
 
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)

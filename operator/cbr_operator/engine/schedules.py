@@ -17,6 +17,7 @@ from cbr_operator.kinds.common import Metadata
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule, ScheduleReason
 from cbr_operator.ports import Clock, ConflictError, EventNote, Json, Kube, KubeError, NotFoundError
+from cbr_operator.rules.copies import Copy, copy_of_schedule
 from cbr_operator.rules.readiness import Readiness
 from cbr_operator.rules.runs import Run
 from cbr_operator.rules.schedule import ScheduleDecision, ScheduleView, decide_schedule
@@ -38,12 +39,18 @@ class ScheduleEntry(Stored):
 
     created: set[str] = field(default_factory=set)
     """Names of runs that were created, as long as the status does not tell of them."""
+    copy: Copy | None = None
+    """The newest copy it tells of, for the metrics."""
 
 
 def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
     """An entry that remembers what the one before it did."""
     created = before.created if before is not None else set()
-    return ScheduleEntry(body, body["metadata"]["uid"], version_of(body), created)
+    try:
+        copy = copy_of_schedule(Schedule.from_json(body))
+    except ValidationError:
+        copy = None  # its worker reports it
+    return ScheduleEntry(body, body["metadata"]["uid"], version_of(body), created, copy)
 
 
 class ScheduleStore(Store[ScheduleEntry]):

@@ -7,9 +7,10 @@ from enum import Enum
 
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import RESTORED_LABEL, Replication
-from cbr_operator.kinds.replication_status import BackupState, Outcome
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.kinds.schedule import SCHEDULES
 from cbr_operator.rules.conditions import TRUE, is_final
+from cbr_operator.rules.copies import newest_copy
 from cbr_operator.rules.deadline import is_paused
 from cbr_operator.rules.expiry import why_kept
 
@@ -84,7 +85,7 @@ def run_of(replication: Replication) -> Run | None:
         slot=slot_of(metadata.name, owner.name),
         state=_state(replication),
         ended=status.completion_time,
-        newest_copy=_newest_copy(replication),
+        newest_copy=newest_copy(replication),
         kept=why_kept(replication),
         open_outcome=submission is not None and submission.outcome in open_outcomes,
         reason=succeeded.reason if succeeded is not None else "",
@@ -118,14 +119,3 @@ def _state(replication: Replication) -> RunState:
     if restored or suspended or said:
         return RunState.HELD
     return RunState.UNFINISHED
-
-
-def _newest_copy(replication: Replication) -> datetime | None:
-    """Of confirmed copies only: a run that is not followed confirms none."""
-    copied = (each.created_at for each in replication.status.backups if each.state == BackupState.SUCCEEDED)
-    newest = max(copied, default="")
-    try:
-        moment = datetime.fromisoformat(newest)
-    except ValueError:
-        return None  # the cloud's words, whatever they are
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
