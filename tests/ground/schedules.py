@@ -6,7 +6,8 @@ from typing import Any
 from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.rules.runs import Run, RunState, run_name
-from cbr_operator.rules.schedule import ScheduleDecision, ScheduleView, decide_schedule
+from cbr_operator.rules.schedule import decide_schedule
+from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
 from ground.objects import spec as replication_spec
 
 CREATED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

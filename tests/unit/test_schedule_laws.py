@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cbr_operator.kinds.schedule import Schedule
 from cbr_operator.rules.cron import parse_cron
 from cbr_operator.rules.runs import Run, RunState
-from cbr_operator.rules.schedule import ScheduleDecision, ScheduleView, decide_schedule
+from cbr_operator.rules.schedule import decide_schedule
+from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
 from cbr_operator.rules.slots import jitter_of
 from ground.schedules import CREATED, moment, run, schedule
 

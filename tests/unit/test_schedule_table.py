@@ -11,7 +11,8 @@ import pytest
 from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.schedule import Schedule
 from cbr_operator.rules.runs import Run, RunState
-from cbr_operator.rules.schedule import ScheduleDecision, ScheduleView, decide_schedule
+from cbr_operator.rules.schedule import decide_schedule
+from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
 from cbr_operator.rules.slots import jitter_of
 from ground.schedules import NAME, moment, run, schedule, seen
 
@@ -107,7 +108,8 @@ ROWS: list[Row] = [
     ("a deadline longer than the period", {**HOURLY, "status": OLD_HOURLY, "startingDeadlineSeconds": 86400}, "07:30", (), Seen("02 07:00", 4, "Scheduled", "02 08:00")),
     # Clocks.
     ("the clock went back an hour", {"status": seen(last="02:00")}, "01:30", (), Seen("", 0, "Scheduled", "03 02:00")),
-    ("back by days", {"status": seen(last="2026-03-05 02:00", lastSuccessfulTime="2026-03-05T03:00:00Z")}, "2026-03-02 02:00", (), Seen("", 0, "Scheduled", "06 02:00")),
+    ("back by days", {"status": seen(last="2026-03-05 02:00", lastSuccessfulTime="2026-03-05T03:00:00Z")}, "2026-03-02 02:00", (), Seen("", 0, "Overdue", "06 02:00")),
+    ("back by a day", {"status": seen(last="2026-03-03 02:00", lastSuccessfulTime="2026-03-03T03:00:00Z")}, "2026-03-02 02:00", (), Seen("", 0, "Scheduled", "04 02:00")),
     ("back, and the run alone tells", {"status": YESTERDAY}, "01:30", (run("02:00"),), Seen("", 0, "Scheduled", "03 02:00")),
     ("forwards is an outage", {"status": YESTERDAY}, "2026-05-02 02:00", (), Seen("02 02:00", 61, "Overdue", "03 02:00")),
     # Suspended and resumed.
@@ -238,7 +240,9 @@ def test_the_oldest_beyond_the_limits_are_deleted() -> None:
     assert deleted(schedule(status=seen(last="02:00")), runs) == ["01", "02"]
     none = schedule(status=seen(last="02:00"), successfulHistoryLimit=0, failedHistoryLimit=0)
     assert deleted(none, runs) == ["01", "03", "05", "06", "02", "04", "07", "08"]
-    assert deleted(schedule(status=seen(last="02:00"), successfulHistoryLimit=4, failedHistoryLimit=4), runs) == []
+    for more in (4, 5, 100):
+        of = schedule(status=seen(last="02:00"), successfulHistoryLimit=more, failedHistoryLimit=more)
+        assert deleted(of, runs) == []
 
 
 def test_what_is_protected_is_never_deleted() -> None:

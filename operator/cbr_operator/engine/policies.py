@@ -172,6 +172,7 @@ class PolicyKeeper:
         except (ConflictError, NotFoundError):
             return  # it is not what was decided about any more; its event decides again
         except KubeError as error:
+            logger.warning("A Schedule of a policy could not be written: %s", error)
             refused[name] = str(error)
 
     def _too_soon(self, body: Json) -> float:

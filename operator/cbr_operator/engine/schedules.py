@@ -20,7 +20,8 @@ from cbr_operator.ports import Clock, ConflictError, EventNote, Json, Kube, Kube
 from cbr_operator.rules.copies import Copy, copy_of_schedule
 from cbr_operator.rules.readiness import Readiness
 from cbr_operator.rules.runs import Run
-from cbr_operator.rules.schedule import ScheduleDecision, ScheduleView, decide_schedule
+from cbr_operator.rules.schedule import decide_schedule
+from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
 
 logger = logging.getLogger(__name__)
 
@@ -39,18 +40,20 @@ class ScheduleEntry(Stored):
 
     created: set[str] = field(default_factory=set)
     """Names of runs that were created, as long as the status does not tell of them."""
+    unanswered: int = 0
+    """How often in a row the API server gave no usable answer to the creation of a run."""
     copy: Copy | None = None
     """The newest copy it tells of, for the metrics."""
 
 
 def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
     """An entry that remembers what the one before it did."""
-    created = before.created if before is not None else set()
+    created, unanswered = (before.created, before.unanswered) if before is not None else (set(), 0)
     try:
         copy = copy_of_schedule(Schedule.from_json(body))
     except ValidationError:
         copy = None  # its worker reports it
-    return ScheduleEntry(body, body["metadata"]["uid"], version_of(body), created, copy)
+    return ScheduleEntry(body, body["metadata"]["uid"], version_of(body), created, unanswered, copy)
 
 
 class ScheduleStore(Store[ScheduleEntry]):
@@ -74,6 +77,10 @@ class ScheduleStore(Store[ScheduleEntry]):
             namespace, name = key_of(after.body)
             self._namespaces[namespace][name] = after
         self._tell(before, after)
+
+
+class _LaterError(Exception):
+    """The API server gave no usable answer; nothing is to be said of that yet."""
 
 
 class ScheduleKeeper:
@@ -129,7 +136,12 @@ class ScheduleKeeper:
                 return
             if not self._may_act():
                 return
-            not_created = await self._create(entry, decision.create)
+            try:
+                not_created = await self._create(entry, decision.create)
+            except _LaterError as error:
+                logger.warning("A run could not be created, it is tried again: %s", error, extra=named(SCHEDULES, key))
+                self._alarms.set(key, self._clock.now() + AGAIN)
+                return
         logger.error("A Schedule does not come to rest; it is looked at again", extra=named(SCHEDULES, key))
         self._alarms.set(key, self._clock.now() + AGAIN)
 
@@ -152,6 +164,7 @@ class ScheduleKeeper:
                 "this Schedule did not make. Delete that one, and the run starts within spec.startingDeadlineSeconds."
             )
             return Readiness(ready=False, reason=ScheduleReason.NAME_TAKEN, message=text, for_a_person=True)
+        entry.unanswered = 0
         entry.created.add(name)
         self._observe(made)
         return None

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cbr_operator.kinds.schedule import Schedule, ScheduleSpec
+from cbr_operator.kinds.schedule import Schedule, ScheduleSpec, ScheduleStatus
 from cbr_operator.rules.cron import Cron, CronError, parse_cron
 from cbr_operator.rules.runs import Run, slot_of
 
@@ -81,9 +81,8 @@ def jitter_of(uid: str, seconds: int) -> timedelta:
     return timedelta(seconds=int.from_bytes(digest[:8], "big") % (seconds + 1))
 
 
-def dealt_with(schedule: Schedule, since: datetime) -> datetime:
+def dealt_with(status: ScheduleStatus, since: datetime) -> datetime:
     """The newest time that the status says was run or skipped; none at or before it ever runs."""
-    status = schedule.status
     return max(each for each in (since, status.last_schedule_time, status.last_skipped_time) if each is not None)
 
 
