@@ -63,10 +63,17 @@ class Cron:
 
     def next(self, moment: datetime) -> datetime | None:
         """The first instant after ``moment``."""
-        return next(self.after(moment), None)
+        return next(iter(_first_two(self, moment)), None)
+
+    def second(self, moment: datetime) -> datetime | None:
+        """The instant after the first one after ``moment``."""
+        return next(iter(_first_two(self, moment)[1:]), None)
 
     def passed(self, *, after: datetime, until: datetime) -> Passed:
         """The instants after one moment, and not after another; at most ``MOST_COUNTED`` are counted."""
+        first = self.next(after)
+        if first is None or first > until:
+            return Passed()
         count, newest = 0, None
         for instant in islice(self.after(after), MOST_COUNTED):
             if instant > until:
@@ -80,6 +87,12 @@ class Cron:
             if (found := _last(self.after(until - window), until)) is not None:
                 return found
         return None
+
+
+@lru_cache(maxsize=16_384)
+def _first_two(cron: Cron, moment: datetime) -> tuple[datetime, ...]:
+    """The first instants after a moment; of one Schedule the same ones are asked for again and again."""
+    return tuple(islice(cron.after(moment), 2))
 
 
 def _last(instants: Iterator[datetime], until: datetime) -> datetime | None:

@@ -126,6 +126,8 @@ def _said_before(view: ScheduleView, said: Readiness) -> Readiness:
 
 def _ahead(table: Timetable, status: ScheduleStatus, now: datetime) -> Readiness | None:
     """The clock was far ahead once, and what was run or skipped then does not run again."""
+    if dealt_with(status, table.since) <= now:
+        return None
     expected, following = table.overdue_at(succeeded=now), status.next_schedule_time
     if expected is None or following is None or following <= expected:
         return None

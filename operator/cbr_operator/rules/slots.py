@@ -22,14 +22,14 @@ class Timetable:
 
     def next_start(self, *, after: datetime, now: datetime) -> datetime | None:
         """The first start to come: of a time after ``after``, and itself after ``now``."""
-        slot = self.cron.next(max(after, now - self.jitter))
+        slot = self.cron.next(after)
+        if slot is not None and slot + self.jitter <= now:
+            slot = self.cron.next(now - self.jitter)
         return slot + self.jitter if slot is not None else None
 
     def overdue_at(self, *, succeeded: datetime | None) -> datetime | None:
         """When two periods and the starting deadline have passed without a success."""
-        times = self.cron.after(max(succeeded or self.since, self.since))
-        next(times, None)
-        second = next(times, None)
+        second = self.cron.second(max(succeeded or self.since, self.since))
         return second + self.jitter + self.deadline if second is not None else None
 
 
