@@ -130,7 +130,7 @@ def test_no_history_makes_a_time_run_twice(first: int, steps: list[tuple[str, in
 @settings(deadline=None, max_examples=40)
 @given(
     spec=st.sampled_from([each for each in SPECS if not each.get("suspend")]),
-    away=st.timedeltas(timedelta(minutes=1), timedelta(days=20)),
+    away=st.timedeltas(timedelta(minutes=1), timedelta(days=4)),
 )
 def test_after_any_absence_at_most_one_run_is_made_up_for(spec: dict[str, Any], away: timedelta) -> None:
     history = History(spec)

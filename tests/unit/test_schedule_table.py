@@ -247,7 +247,11 @@ def test_the_oldest_beyond_the_limits_are_deleted() -> None:
 
 def test_what_is_protected_is_never_deleted() -> None:
     of = schedule(status=seen(last="02:00"), successfulHistoryLimit=0, failedHistoryLimit=0)
-    assert deleted(of, history(OK, BAD, kept="Flux (Kustomization) would create it anew")) == []
+    runs = history(OK, BAD, kept="Flux (Kustomization) would create it anew.")
+    assert deleted(of, runs) == []
+    _, decision = play(of, "12:00", runs)
+    assert decision.status is not None
+    assert "is kept beyond the history limits: Flux (Kustomization)" in decision.status.conditions[0].message
 
 
 def test_the_run_of_the_newest_time_stays_while_it_could_still_be_started() -> None:

@@ -103,7 +103,7 @@ class PolicyKeeper:
     def schedule_moved(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:
         """A Schedule came, changed or went: its namespace is looked at again, if there is a policy to want it."""
         entry = after or before
-        if entry is not None and (len(self._.policies) or has_policy(entry.body)):
+        if entry is not None and self._concerns(entry):
             self._.namespace_queue.add(("", entry.body["metadata"]["namespace"]))
 
     # -------------------------------------------------------------------------------------- one namespace
@@ -132,7 +132,8 @@ class PolicyKeeper:
         entry = self._.namespaces.get(("", name))
         if entry is None or entry.body["metadata"].get("deletionTimestamp"):
             return None
-        found = ((each, self._known(each)) for each in self._.schedules.in_namespace(name))
+        mine = (each for each in self._.schedules.in_namespace(name) if self._concerns(each))
+        found = ((each, self._known(each)) for each in mine)
         policies = (each.policy for _, each in self._.policies.entries())
         return NamespaceView(
             name=name,
@@ -142,6 +143,11 @@ class PolicyKeeper:
             schedules={each.body["metadata"]["name"]: known for each, known in found if known is not None},
             refused=refused,
         )
+
+    def _concerns(self, entry: ScheduleEntry) -> bool:
+        """Whether a Schedule is, or has the name of one that is, a policy's."""
+        policy = entry.body["metadata"]["name"].rpartition("-")[0]
+        return has_policy(entry.body) or self._.policies.get(("", policy)) is not None
 
     def _known(self, entry: ScheduleEntry) -> KnownSchedule | None:
         try:

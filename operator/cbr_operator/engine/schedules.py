@@ -73,6 +73,8 @@ class ScheduleStore(Store[ScheduleEntry]):
         if before is not None:
             namespace, name = key_of(before.body)
             self._namespaces[namespace].pop(name, None)
+            if not self._namespaces[namespace]:
+                del self._namespaces[namespace]
         if after is not None:
             namespace, name = key_of(after.body)
             self._namespaces[namespace][name] = after

@@ -16,7 +16,7 @@ from cbr_operator.kinds.schedule import (
 )
 from cbr_operator.ports import EventNote
 from cbr_operator.rules.cron import CronError
-from cbr_operator.rules.history import beyond_limits
+from cbr_operator.rules.history import Beyond, beyond_limits
 from cbr_operator.rules.patches import note_about
 from cbr_operator.rules.readiness import READY, Readiness, with_readiness
 from cbr_operator.rules.runs import RunState
@@ -33,15 +33,21 @@ def settle(view: ScheduleView, spec: ScheduleSpec, plan: Plan) -> ScheduleDecisi
         overdue_at = plan.table.overdue_at(succeeded=status.last_successful_time)
     status = status.model_copy(update={"next_schedule_time": next_start})
     said = _readiness(view, spec, plan, status, overdue_at)
-    if plan.run_now_waits:
-        said = replace(said, message=f"{said.message} The run that was asked for starts when no other is unfinished.")
+    beyond = beyond_limits(view, spec)
+    said = replace(said, message=" ".join([said.message, *_besides(plan, beyond)]))
     status = with_readiness(view.schedule.metadata, status, said, now=view.now)
     moments = [each for each in (next_start, overdue_at) if each is not None and each > view.now]
-    delete, until = beyond_limits(view, spec)
-    moments += [until] if until is not None else []
+    moments += [beyond.until] if beyond.until is not None else []
     return ScheduleDecision(
-        status=status, delete=delete, again=min(moments, default=None), notes=_notes(view.schedule, plan)
+        status=status, delete=beyond.deleted, again=min(moments, default=None), notes=_notes(view.schedule, plan)
     )
+
+
+def _besides(plan: Plan, beyond: Beyond) -> list[str]:
+    """What else is to be said, in a sentence each."""
+    waits = ["The run that was asked for starts when no other is unfinished."] if plan.run_now_waits else []
+    kept = [f"Run {run.name!r} is kept beyond the history limits: {run.kept}" for run in beyond.kept[:1]]
+    return waits + kept
 
 
 def _with_plan(schedule: Schedule, spec: ScheduleSpec, plan: Plan) -> ScheduleStatus:
