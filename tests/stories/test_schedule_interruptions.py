@@ -134,25 +134,19 @@ def _answers(schedules: Schedules) -> bool:
 def test_the_api_server_is_away_over_two_times(schedules: Schedules, story: Story) -> None:
     """Two minutes of a minute's schedule pass unseen: one run is made up for, and the other is counted."""
     with story.operator():
-        schedules.create(schedule="* * * * *", suspend=True)
-        schedules.wait_for("Suspended")
-        now = utc_now()
-        time.sleep(max(0, 50 - now.second))  # so that the outage holds two times, and no more
-        schedules.patch(suspend=False)
+        schedules.create(schedule="* * * * *")
         schedules.wait_for("Scheduled")
-        first = utc_now().replace(second=0) + timedelta(minutes=1)
         story.controlplane.stop_apiserver(kill=True)
         try:
+            first = utc_now().replace(second=0) + timedelta(minutes=1)
             time.sleep((first + timedelta(minutes=1, seconds=2) - utc_now()).total_seconds())
         finally:
             story.controlplane.start_apiserver()
         eventually(lambda: _answers(schedules))
-        eventually(schedules.runs)
-        eventually(lambda: schedules.status().get("lastScheduleTime"))
-        ran, status = schedules.run_names(), schedules.status()
-        assert run_name("nightly", first) not in ran
-        assert ran[0] == run_name("nightly", first + timedelta(minutes=1))
-        assert status["skippedRuns"] >= 1
+        missed = run_name("nightly", first)
+        eventually(lambda: max(schedules.run_names(), default="") > missed)
+        eventually(lambda: schedules.status().get("skippedRuns"))
+        assert missed not in schedules.run_names()
 
 
 def test_an_object_of_the_users_own_is_in_the_way(schedules: Schedules, story: Story) -> None:
