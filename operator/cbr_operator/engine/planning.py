@@ -12,7 +12,6 @@ from cbr_operator.engine.policies import (
     PolicyEntry,
     PolicyKeeper,
     PolicyParts,
-    has_policy,
     namespace_entry,
     policy_entry,
 )
@@ -64,7 +63,7 @@ class Planning:
         key = (run.namespace, run.schedule)
         self._queue.add(key)
         entry = self.schedules.get(key)
-        if self._keeper is not None and entry is not None and has_policy(entry.body):
+        if self._keeper is not None and entry is not None and entry.kept_by_policy:
             self._namespace_queue.add(("", run.namespace))
 
     def _schedule_moved(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:

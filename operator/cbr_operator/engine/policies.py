@@ -12,8 +12,8 @@ from cbr_operator.engine.controller import named
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.schedules import ScheduleEntry, ScheduleStore
 from cbr_operator.engine.status_writer import StatusWriter
-from cbr_operator.engine.store import Key, Store, Stored, version_of
-from cbr_operator.kinds.policy import FIELD_MANAGER, POLICIES, POLICY_LABEL, ReplicationPolicy
+from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
+from cbr_operator.kinds.policy import FIELD_MANAGER, POLICIES, VAULT_PAIRS, ReplicationPolicy
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.ports import Clock, ConflictError, Json, Kube, KubeError, NotFoundError
 from cbr_operator.rules.policy import KnownSchedule, NamespaceDecision, NamespaceView, Outcome, decide_namespace
@@ -32,19 +32,43 @@ AGAIN_SECONDS = 10.0
 
 @dataclass(slots=True)
 class NamespaceEntry(Stored):
-    """One Namespace; all that is looked at are its labels and annotations."""
+    """One Namespace, and what policies look at."""
+
+    name: str
+    labels: dict[str, str]
+    pairs: dict[str, str]
+    """Its annotation with the pairs, if it has it."""
+    going: bool
+    """It is being deleted."""
 
 
 @dataclass(slots=True)
 class PolicyEntry(Stored):
-    """One policy, read once for all namespaces."""
+    """One policy, read once for all namespaces; None where it cannot be read at all."""
 
-    policy: ReplicationPolicy | None = None
+    name: str
+    policy: ReplicationPolicy | None
+
+    @property
+    def stands(self) -> ReplicationPolicy | None:
+        """The policy, unless it is being deleted: then it is as good as gone."""
+        policy = self.policy
+        return policy if policy is not None and policy.metadata.deletion_timestamp is None else None
 
 
 def namespace_entry(body: Json, before: NamespaceEntry | None) -> NamespaceEntry:  # noqa: ARG001 - nothing is kept
     """An entry of a Namespace."""
-    return NamespaceEntry(body, body["metadata"]["uid"], version_of(body))
+    metadata = body["metadata"]
+    annotations = metadata.get("annotations") or {}
+    return NamespaceEntry(
+        packed=b"{}",
+        uid=metadata["uid"],
+        version=version_of(body),
+        name=metadata["name"],
+        labels=metadata.get("labels") or {},
+        pairs={key: value for key, value in annotations.items() if key == VAULT_PAIRS},
+        going="deletionTimestamp" in metadata,
+    )
 
 
 def policy_entry(body: Json, before: PolicyEntry | None) -> PolicyEntry:  # noqa: ARG001 - nothing is kept
@@ -52,9 +76,9 @@ def policy_entry(body: Json, before: PolicyEntry | None) -> PolicyEntry:  # noqa
     try:
         policy = ReplicationPolicy.from_json(body)
     except ValidationError:
-        logger.exception("A policy cannot be read; nothing is done about it", extra=named(POLICIES, _key(body)))
+        logger.exception("A policy cannot be read; nothing is done about it", extra=named(POLICIES, key_of(body)))
         policy = None
-    return PolicyEntry(body, body["metadata"]["uid"], version_of(body), policy)
+    return PolicyEntry(pack(body), body["metadata"]["uid"], version_of(body), body["metadata"]["name"], policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +122,13 @@ class PolicyKeeper:
     def namespace_moved(self, before: NamespaceEntry | None, after: NamespaceEntry | None) -> None:
         """A namespace went: it counts no more."""
         if before is not None and after is None:
-            self._forget(before.body["metadata"]["name"])
+            self._forget(before.name)
 
     def schedule_moved(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:
         """A Schedule came, changed or went: its namespace is looked at again, if there is a policy to want it."""
         entry = after or before
         if entry is not None and self._concerns(entry):
-            self._.namespace_queue.add(("", entry.body["metadata"]["namespace"]))
+            self._.namespace_queue.add(("", entry.key[0]))
 
     # -------------------------------------------------------------------------------------- one namespace
 
@@ -130,33 +154,34 @@ class PolicyKeeper:
     def _gather(self, name: str, refused: dict[str, str]) -> NamespaceView | None:
         """Everything a decision rests on; None where the namespace is gone, or going."""
         entry = self._.namespaces.get(("", name))
-        if entry is None or entry.body["metadata"].get("deletionTimestamp"):
+        if entry is None or entry.going:
             return None
         mine = (each for each in self._.schedules.in_namespace(name) if self._concerns(each))
-        found = ((each, self._known(each)) for each in mine)
-        policies = (each.policy for _, each in self._.policies.entries())
+        found = ((each.key[1], self._known(each)) for each in mine)
+        policies = (each.stands for _, each in self._.policies.entries())
         return NamespaceView(
             name=name,
-            policies=tuple(each for each in policies if each is not None and each.metadata.deletion_timestamp is None),
-            labels=entry.body["metadata"].get("labels") or {},
-            annotations=entry.body["metadata"].get("annotations") or {},
-            schedules={each.body["metadata"]["name"]: known for each, known in found if known is not None},
+            policies=tuple(each for each in policies if each is not None),
+            labels=entry.labels,
+            annotations=entry.pairs,
+            schedules={each: known for each, known in found if known is not None},
             refused=refused,
         )
 
     def _concerns(self, entry: ScheduleEntry) -> bool:
         """Whether a Schedule is, or has the name of one that is, a policy's."""
-        policy = entry.body["metadata"]["name"].rpartition("-")[0]
-        return has_policy(entry.body) or self._.policies.get(("", policy)) is not None
+        policy = entry.key[1].rpartition("-")[0]
+        return entry.kept_by_policy or self._.policies.get(("", policy)) is not None
 
     def _known(self, entry: ScheduleEntry) -> KnownSchedule | None:
+        body = entry.body
         try:
-            schedule = Schedule.from_json(entry.body)
+            schedule = Schedule.from_json(body)
         except ValidationError:
             return None  # its own controller reports it
         runs = self._.cache.runs_of(entry.uid)
         busy = any(each.state is RunState.UNFINISHED or each.open_outcome for each in runs)
-        return KnownSchedule(schedule, entry.body, busy)
+        return KnownSchedule(schedule, body, busy)
 
     async def _perform(self, key: Key, decision: NamespaceDecision) -> dict[str, str]:
         """Apply, suspend and delete; the words of the API server by the name of what it did not take."""
@@ -183,13 +208,13 @@ class PolicyKeeper:
 
     def _too_soon(self, body: Json) -> float:
         """Seconds until this Schedule may be applied again; 0: now."""
-        since = self._.clock.boottime() - self._applied.get(_key(body), float("-inf"))
-        there = self._.schedules.get(_key(body)) is not None
+        since = self._.clock.boottime() - self._applied.get(key_of(body), float("-inf"))
+        there = self._.schedules.get(key_of(body)) is not None
         return max(0.0, APPLY_SECONDS - since) if there else 0.0
 
     async def _apply(self, body: Json) -> None:
-        self._applied[_key(body)] = self._.clock.boottime()
-        namespace, name = _key(body)
+        self._applied[key_of(body)] = self._.clock.boottime()
+        namespace, name = key_of(body)
         made = await self._.kube.apply(SCHEDULES, namespace=namespace, name=name, body=body, manager=FIELD_MANAGER)
         self._.observe(made)
 
@@ -214,7 +239,7 @@ class PolicyKeeper:
             elif known is not None:
                 del self._outcomes[entry.uid][name]
             if known != now:
-                self._report(entry.body["metadata"]["name"])
+                self._report(entry.name)
 
     def _forget(self, name: str) -> None:
         self._conclude(name, {})
@@ -231,10 +256,11 @@ class PolicyKeeper:
         """Write the status of one policy, once every namespace has been looked at with the policy as it is now."""
         self._due.discard(key[1])
         entry = self._.policies.get(key)
-        if entry is None or entry.policy is None or entry.policy.metadata.deletion_timestamp is not None:
+        policy = entry.stands if entry is not None else None
+        if entry is None or policy is None:
             return
-        policy, outcomes = entry.policy, self._outcomes[entry.uid]
-        names = {each[1] for each, found in self._.namespaces.entries() if not _going(found)}
+        outcomes = self._outcomes[entry.uid]
+        names = {each.name for _, each in self._.namespaces.entries() if not each.going}
         behind = any(each.generation != policy.metadata.generation for each in outcomes.values())
         if policy.spec is not None and (behind or not names <= self._done):
             self._report(key[1])
@@ -249,19 +275,6 @@ class PolicyKeeper:
             self._.policy_queue.add_after(key, AGAIN_SECONDS)
 
 
-def _key(body: Json) -> Key:
-    return body["metadata"].get("namespace", ""), body["metadata"]["name"]
-
-
 def _generation(entry: PolicyEntry) -> tuple[int, bool]:
-    metadata = entry.body["metadata"]
-    return metadata.get("generation", 1), "deletionTimestamp" in metadata
-
-
-def _going(entry: NamespaceEntry) -> bool:
-    return "deletionTimestamp" in entry.body["metadata"]
-
-
-def has_policy(body: Json) -> bool:
-    """Whether a Schedule says that it is kept for a policy."""
-    return POLICY_LABEL in (body["metadata"].get("labels") or {})
+    policy = entry.policy
+    return (policy.metadata.generation if policy is not None else -1), entry.stands is None

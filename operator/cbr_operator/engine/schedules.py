@@ -12,8 +12,9 @@ from cbr_operator.engine.alarms import Alarms
 from cbr_operator.engine.cache import Cache
 from cbr_operator.engine.controller import named
 from cbr_operator.engine.status_writer import StatusWriter
-from cbr_operator.engine.store import Key, Store, Stored, key_of, version_of
+from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
 from cbr_operator.kinds.common import Metadata
+from cbr_operator.kinds.policy import POLICY_LABEL
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule, ScheduleReason
 from cbr_operator.ports import Clock, ConflictError, EventNote, Json, Kube, KubeError, NotFoundError
@@ -38,6 +39,9 @@ Moved = Callable[["ScheduleEntry | None", "ScheduleEntry | None"], None]
 class ScheduleEntry(Stored):
     """One Schedule."""
 
+    key: Key
+    kept_by_policy: bool
+    """It says that it is kept for a policy."""
     created: set[str] = field(default_factory=set)
     """Names of runs that were created, as long as the status does not tell of them."""
     unanswered: int = 0
@@ -48,12 +52,20 @@ class ScheduleEntry(Stored):
 
 def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
     """An entry that remembers what the one before it did."""
-    created, unanswered = (before.created, before.unanswered) if before is not None else (set(), 0)
     try:
         copy = copy_of_schedule(Schedule.from_json(body))
     except ValidationError:
         copy = None  # its worker reports it
-    return ScheduleEntry(body, body["metadata"]["uid"], version_of(body), created, unanswered, copy)
+    return ScheduleEntry(
+        packed=pack(body),
+        uid=body["metadata"]["uid"],
+        version=version_of(body),
+        key=key_of(body),
+        kept_by_policy=POLICY_LABEL in (body["metadata"].get("labels") or {}),
+        created=before.created if before is not None else set(),
+        unanswered=before.unanswered if before is not None else 0,
+        copy=copy,
+    )
 
 
 class ScheduleStore(Store[ScheduleEntry]):
@@ -71,12 +83,12 @@ class ScheduleStore(Store[ScheduleEntry]):
 
     def _index(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:
         if before is not None:
-            namespace, name = key_of(before.body)
+            namespace, name = before.key
             self._namespaces[namespace].pop(name, None)
             if not self._namespaces[namespace]:
                 del self._namespaces[namespace]
         if after is not None:
-            namespace, name = key_of(after.body)
+            namespace, name = after.key
             self._namespaces[namespace][name] = after
         self._tell(before, after)
 
