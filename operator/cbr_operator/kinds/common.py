@@ -10,7 +10,7 @@ VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
 
 # Words that the Kubernetes API conventions keep in capitals inside a name.
-_INITIALISMS = {"id": "ID", "url": "URL", "uid": "UID"}
+_INITIALISMS = {"id": "ID", "ids": "IDs", "url": "URL", "uid": "UID"}
 
 
 def json_name(field: str) -> str:
