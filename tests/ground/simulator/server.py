@@ -110,7 +110,7 @@ class Cloud:
             body=raw,
         )
         self.calls.begin(call)
-        fault = self.faults.take(call.vault_id)
+        fault = self.faults.take(call.vault_id, rate=self.settings.fault_rate)
         try:
             if fault.hang and not fault.after:
                 await self._released.wait()
