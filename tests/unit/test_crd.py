@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from cbr_operator.kinds.reasons import ALLOWED, ConditionType, Reason
 FOLDER = Path(__file__).parents[2] / "manifests" / "crds"
 STRUCTURAL = {
     *("type", "description", "format", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength"),
-    *("maxItems", "required", "default", "items", "properties"),
+    *("minItems", "maxItems", "maxProperties", "required", "default", "items", "properties", "additionalProperties"),
 }
 
 
@@ -33,27 +34,40 @@ def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, A
         yield from fields(schema["items"], f"{path}[]")
 
 
-def replication(part: str) -> dict[str, Any]:
-    [crd] = all_crds()
-    [version] = crd["spec"]["versions"]
+CRDS = {crd["spec"]["names"]["kind"]: crd for crd in all_crds()}
+every_kind = pytest.mark.parametrize("kind", CRDS)
+
+
+def part_of(kind: str, part: str) -> dict[str, Any]:
+    [version] = CRDS[kind]["spec"]["versions"]
     found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"][part]
     return found
 
 
-def test_every_field_is_described_and_structural() -> None:
+def replication(part: str) -> dict[str, Any]:
+    return part_of("CheckpointReplication", part)
+
+
+@every_kind
+def test_every_field_is_described_and_structural(kind: str) -> None:
     for part in ("spec", "status"):
-        for path, schema in fields(replication(part), part):
-            assert schema.get("description"), path
+        for path, schema in fields(part_of(kind, part), part):
+            assert schema.get("description") or path.endswith("[]"), path
             extensions = {key for key in schema if key.startswith("x-kubernetes-")}
             assert set(schema) <= STRUCTURAL | extensions, path
 
 
-def test_every_string_of_the_spec_is_bounded() -> None:
-    for path, schema in fields(replication("spec"), "spec"):
+@every_kind
+def test_whatever_a_user_writes_is_bounded(kind: str) -> None:
+    for path, schema in fields(part_of(kind, "spec"), "spec"):
         if schema["type"] == "string":
             assert "maxLength" in schema or "enum" in schema, path
         if schema["type"] == "integer":
             assert {"minimum", "maximum"} <= set(schema), path
+        if schema["type"] == "array":
+            assert "maxItems" in schema, path
+        if "additionalProperties" in schema:
+            assert "maxProperties" in schema, path
 
 
 def test_nothing_that_echoes_the_cloud_can_be_refused() -> None:
@@ -62,20 +76,37 @@ def test_nothing_that_echoes_the_cloud_can_be_refused() -> None:
         assert own or not {"pattern", "enum", "required", "maxLength", "maximum"} & set(schema), path
 
 
-def test_only_the_status_as_a_whole_has_a_default() -> None:
-    defaults = {path for path, schema in fields(replication("status"), "status") if "default" in schema}
+@every_kind
+def test_only_the_status_as_a_whole_has_a_default(kind: str) -> None:
+    defaults = {path for path, schema in fields(part_of(kind, "status"), "status") if "default" in schema}
     assert defaults == {"status"}
 
 
-def test_names_columns_and_scope() -> None:
-    [crd] = all_crds()
-    names = crd["spec"]["names"]
-    assert (names["shortNames"], names["categories"], crd["spec"]["scope"]) == (["cpr"], ["cbr"], "Namespaced")
-    columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
-    assert [(each["name"], each["priority"]) for each in columns] == [
+def columns(kind: str) -> list[tuple[str, int]]:
+    [version] = CRDS[kind]["spec"]["versions"]
+    return [(each["name"], each["priority"]) for each in version["additionalPrinterColumns"]]
+
+
+def test_names_and_scope() -> None:
+    specs = {kind: crd["spec"] for kind, crd in CRDS.items()}
+    assert {kind: (each["names"]["shortNames"], each["scope"]) for kind, each in specs.items()} == {
+        "CheckpointReplication": (["cpr"], "Namespaced"),
+        "CBRConnection": (["cbrconn"], "Namespaced"),
+        "ClusterCBRConnection": (["ccbrconn"], "Cluster"),
+    }
+    assert all(each["names"]["categories"] == ["cbr"] for each in specs.values())
+
+
+def test_columns() -> None:
+    assert columns("CheckpointReplication") == [
         *(("Status", 0), ("Destination", 0), ("Backups", 0), ("Age", 0)),
         *(("Vault", 1), ("Message", 1)),
     ]
+    for kind in ("CBRConnection", "ClusterCBRConnection"):
+        assert columns(kind) == [
+            *(("Ready", 0), ("Reason", 0), ("Region", 0), ("Expires", 0), ("Age", 0)),
+            *(("Endpoint", 1), ("Message", 1)),
+        ]
 
 
 def test_every_reason_is_explained_and_stands_somewhere() -> None:

@@ -4,14 +4,12 @@ from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 
-from cbr_operator.kinds.common import Metadata, Model
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind
 from cbr_operator.kinds.connection_spec import ClusterConnectionSpec, ConnectionSpec
 from cbr_operator.kinds.connection_status import ConnectionStatus
 
-KIND = "CBRConnection"
-PLURAL = "cbrconnections"
-CLUSTER_KIND = "ClusterCBRConnection"
-CLUSTER_PLURAL = "clustercbrconnections"
+CONNECTIONS = ResourceKind(kind="CBRConnection", plural="cbrconnections")
+CLUSTER_CONNECTIONS = ResourceKind(kind="ClusterCBRConnection", plural="clustercbrconnections", namespaced=False)
 
 
 class ConnectionKey(NamedTuple):
@@ -43,15 +41,13 @@ class Connection(Model):
         """Read an object of this kind; only metadata or a status that cannot be read raise ``ValidationError``."""
         metadata = Metadata.model_validate(body["metadata"])
         status = ConnectionStatus.model_validate(body.get("status") or {})
-        model = ClusterConnectionSpec if kind == CLUSTER_KIND else ConnectionSpec
+        model = ClusterConnectionSpec if kind == CLUSTER_CONNECTIONS.kind else ConnectionSpec
         try:
             spec = model.model_validate(body.get("spec") or {})
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in ("spec", *first["loc"]))
-            return cls(
-                kind=kind, metadata=metadata, spec=None, spec_error=f"{place}: {first['msg']}", status=status
-            )
+            return cls(kind=kind, metadata=metadata, spec=None, spec_error=f"{place}: {first['msg']}", status=status)
         return cls(kind=kind, metadata=metadata, spec=spec, status=status)
 
     @property
@@ -62,4 +58,4 @@ class Connection(Model):
     @property
     def is_cluster_wide(self) -> bool:
         """Whether it serves many namespaces, and has its Secrets in the operator's."""
-        return self.kind == CLUSTER_KIND
+        return self.kind == CLUSTER_CONNECTIONS.kind

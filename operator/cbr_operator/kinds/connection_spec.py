@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
-from cbr_operator.kinds.fields import Id, Name, Region, SecretKey, Url, rule
+from cbr_operator.kinds.fields import Id, Name, Region, SecretKey, Url, rule, validated
 from cbr_operator.kinds.selector import LabelSelector
 
 _MOST_ENTRIES = 64
@@ -83,14 +83,12 @@ class Auth(Model):
     """An access key in a Secret: each request is signed."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                rule(
-                    "[has(self.token), has(self.password), has(self.accessKey)].filter(given, given).size() == 1",
-                    "exactly one of token, password and accessKey is required",
-                )
-            ]
-        }
+        json_schema_extra=validated(
+            rule(
+                "[has(self.token), has(self.password), has(self.accessKey)].filter(given, given).size() == 1",
+                "exactly one of token, password and accessKey is required",
+            )
+        )
     )
 
 
@@ -112,14 +110,12 @@ class CABundle(Model):
     """A ConfigMap that holds them."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                rule(
-                    "has(self.secretRef) != has(self.configMapRef)",
-                    "exactly one of secretRef and configMapRef is required",
-                )
-            ]
-        }
+        json_schema_extra=validated(
+            rule(
+                "has(self.secretRef) != has(self.configMapRef)",
+                "exactly one of secretRef and configMapRef is required",
+            )
+        )
     )
 
 
@@ -159,15 +155,13 @@ class AllowedNamespaces(Model):
     """Labels of the namespaces that may use it. Required with from: Selector, and only then."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                rule(
-                    "has(self.selector) == (self.from == 'Selector')",
-                    "is required with from: Selector, and only allowed then",
-                    field="selector",
-                )
-            ]
-        }
+        json_schema_extra=validated(
+            rule(
+                "has(self.selector) == (self.from == 'Selector')",
+                "is required with from: Selector, and only allowed then",
+                field="selector",
+            )
+        )
     )
 
 
@@ -213,4 +207,3 @@ class ClusterConnectionSpec(ConnectionSpec):
         | None
     ) = None
     """Which vaults may be copied to; absent: any."""
-

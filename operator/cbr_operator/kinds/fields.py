@@ -23,7 +23,8 @@ _IS_URL = rule(
 )
 
 
-def _validated(*rules: dict[str, str]) -> dict[str, Any]:
+def validated(*rules: dict[str, str]) -> dict[str, Any]:
+    """What pydantic needs to carry these rules into a schema."""
     return {"x-kubernetes-validations": list(rules)}
 
 
@@ -33,4 +34,4 @@ Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._\-]+$", min_length=1, max_l
 Name = Annotated[str, Field(pattern=_DNS_SUBDOMAIN, min_length=1, max_length=253)]
 SecretKey = Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)]
 Seconds = Annotated[int, Field(ge=1, le=YEAR)]
-Url = Annotated[str, Field(max_length=512, json_schema_extra=_validated(_IS_URL))]
+Url = Annotated[str, Field(max_length=512, json_schema_extra=validated(_IS_URL))]

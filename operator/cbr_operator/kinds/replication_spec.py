@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
-from cbr_operator.kinds.fields import YEAR, Id, Name, Region, SecretKey, Seconds, Url, rule
+from cbr_operator.kinds.fields import YEAR, Id, Name, Region, Seconds, SecretKey, Url, rule
+
 
 def _immutable(field: str) -> dict[str, str]:
     """Catches changing, adding and removing; ``self.?x == oldSelf.?x`` breaks CEL's cost budget."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
-from cbr_operator.kinds.fields import rule
+from cbr_operator.kinds.fields import rule, validated
 
 _MOST = 64
 # Source: Kubernetes, "Labels and Selectors", syntax and character set.
@@ -28,15 +28,13 @@ class Requirement(Model):
     """Values for In and NotIn; none for Exists and DoesNotExist."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                rule(
-                    "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-                    "are required with In and NotIn, and only allowed then",
-                    field="values",
-                )
-            ]
-        }
+        json_schema_extra=validated(
+            rule(
+                "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
+                "are required with In and NotIn, and only allowed then",
+                field="values",
+            )
+        )
     )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
@@ -61,15 +59,13 @@ class LabelSelector(Model):
     """Demands on labels."""
 
     model_config = ConfigDict(
-        json_schema_extra={
-            "x-kubernetes-validations": [
-                rule(
-                    "(has(self.matchLabels) && self.matchLabels.size() > 0)"
-                    " || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",
-                    "matchLabels or matchExpressions must name something",
-                )
-            ]
-        }
+        json_schema_extra=validated(
+            rule(
+                "(has(self.matchLabels) && self.matchLabels.size() > 0)"
+                " || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",
+                "matchLabels or matchExpressions must name something",
+            )
+        )
     )
 
     def matches(self, labels: Mapping[str, str]) -> bool:
