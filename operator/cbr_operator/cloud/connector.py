@@ -1,5 +1,6 @@
 """Connections to the cloud: how sockets and TLS are set up."""
 
+import asyncio
 import socket
 import ssl
 import struct
@@ -80,6 +81,15 @@ class _CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """End it."""
         await self._resolver.close()
+
+
+async def addresses_of(host: str) -> set[str]:
+    """The addresses of a host; none where it is not found."""
+    try:
+        infos = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return set()
+    return {str(place[0]).partition("%")[0] for *_, place in infos}
 
 
 def make_tls(ca_file: Path | None, ca: str = "") -> ssl.SSLContext:

@@ -102,8 +102,6 @@ class Reason(StrEnum):
     """What a connection reads from its Secret is missing or unusable."""
     CA_BUNDLE_NOT_FOUND = "CABundleNotFound"
     """What a connection reads as certificates to trust is missing or unusable."""
-    LOGGING_IN = "LoggingIn"
-    """The connection's first login is under way."""
     LOGIN_FAILED = "LoginFailed"
     """IAM gave no token: the name or password is wrong, or it could not be reached."""
 
@@ -160,7 +158,6 @@ ALLOWED: dict[ConditionType, dict[str, frozenset[Reason]]] = {
     },
     ConditionType.READY: {
         "True": frozenset({Reason.VALID, Reason.EXPIRES_SOON}),
-        "Unknown": frozenset({Reason.LOGGING_IN}),
         "False": frozenset(
             {
                 Reason.INVALID_SPEC,

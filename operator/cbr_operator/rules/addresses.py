@@ -5,7 +5,7 @@ neighbours, the cloud's metadata service, the API server, or a network that the 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -58,6 +58,9 @@ class AddressRules:
         return found or (f"in the denied network {denied}" if denied is not None else "")
 
 
+NO_RULES_OF_ITS_OWN = AddressRules()
+
+
 def refusal(url: str, patterns: tuple[EndpointPattern, ...], rules: AddressRules) -> str:
     """Why this URL may not be called, as far as its own words tell; empty when it may."""
     if problem := problem_with(url):
@@ -65,7 +68,9 @@ def refusal(url: str, patterns: tuple[EndpointPattern, ...], rules: AddressRules
     if not is_allowed(url, patterns):
         return f"the operator allows only {', '.join(map(str, patterns))}"
     host = urlsplit(url).hostname or ""
-    problem = rules.problem(host, literal=True) if _parsed(host) is not None else ""
+    if _parsed(host) is None:
+        return ""
+    problem = replace(rules, named=named_addresses(patterns)).problem(host, literal=True)
     return f"its host is {problem}" if problem else ""
 
 
