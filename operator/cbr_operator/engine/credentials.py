@@ -14,6 +14,7 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Clock, Cloud, Credential, Kube, LoginRequest
 from cbr_operator.rules.connections import connection_owner, unusable, url_refusal
 from cbr_operator.rules.credentials import (
+    SECRET_AGAIN,
     NotReady,
     Usable,
     as_problem,
@@ -165,7 +166,7 @@ class Credentials:
                 f"{found.failure.said} It is tried again at status.nextLoginTime, and at once when the connection or "
                 "its Secret changes.",
                 for_a_person=found.failure.refused,
-                again=found.again,
+                again=min(found.again, SECRET_AGAIN),  # a new password is not to wait for that
                 version=version if found.failure.refused else "",
                 next_login=found.until,
             )

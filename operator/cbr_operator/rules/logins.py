@@ -15,6 +15,7 @@ RENEW_AFTER = 0.8
 """Of its life, when a token is renewed."""
 SUPPOSED_LIFE = 3600.0
 """Seconds that a token is good for when IAM does not say: as a rule it is a day."""
+SHORTEST_LIFE = 1.0
 LONGEST_LIFE = 7 * 86400.0
 FIRST_PAUSE_REFUSED = 300.0
 LONGEST_PAUSE_REFUSED = 3600.0
@@ -64,6 +65,8 @@ def judge_login(answer: LoginFacts, request: LoginRequest, *, now: datetime) -> 
     if not USABLE.fullmatch(answer.token):
         return LoginFailure(f"The login of {who} failed: HTTP {facts.status} without a usable token.", refused=False)
     life = _life(facts.body if facts.body_state is Body.WHOLE else b"", now)
+    if life < SHORTEST_LIFE:
+        return LoginFailure(f"The login of {who} gave a token that ends at once.", refused=False)
     return Token(answer.token, life, now + timedelta(seconds=life))
 
 
