@@ -1,6 +1,6 @@
 """The only builder of conditions: three statements in, the five conditions out (design, section 1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -78,7 +78,7 @@ def with_ready(status: Conditioned, ready: Statement, *, generation: int, now: d
 def _carried(accepted: Statement) -> Statement:
     """What a resource that is not accepted says of its submission: held, unless the spec can never be right."""
     final = accepted.reason is Reason.INVALID_SPEC
-    return Statement(FALSE if final else UNKNOWN, accepted.reason, accepted.message)
+    return replace(accepted, status=FALSE if final else UNKNOWN)
 
 
 def observed(replication: Replication) -> Status:

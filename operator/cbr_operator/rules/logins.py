@@ -64,7 +64,7 @@ def judge_login(answer: LoginFacts, request: LoginRequest, *, now: datetime) -> 
         return LoginFailure(words, refused=not passing, retry_after=facts.retry_after or 0.0)
     if not USABLE.fullmatch(answer.token):
         return LoginFailure(f"The login of {who} failed: HTTP {facts.status} without a usable token.", refused=False)
-    life = _life(facts.body if facts.body_state is Body.WHOLE else b"", now)
+    life = _life(answer.facts.body if facts.body_state is Body.WHOLE else b"", now)
     if life < SHORTEST_LIFE:
         return LoginFailure(f"The login of {who} gave a token that ends at once.", refused=False)
     return Token(answer.token, life, now + timedelta(seconds=life))
