@@ -89,6 +89,12 @@ def test_ordinary_hosts_are_none(url: str) -> None:
     assert problem_with(url) == ""
 
 
+def test_a_pattern_names_an_address_for_what_it_matches_itself_and_not_for_others() -> None:
+    patterns = (parse_pattern("http://127.0.0.1:8080"), parse_pattern("https://*.*.*.*:*"))
+    assert refusal("http://127.0.0.1:8080", patterns, AddressRules()) == ""
+    assert "loopback" in refusal("https://127.0.0.1:6443", patterns, AddressRules())
+
+
 def test_why_a_url_may_not_be_called() -> None:
     assert refusal("https://cbr.example.com", PATTERNS, RULES) == ""
     assert refusal("http://127.0.0.1:8080", PATTERNS, RULES) == ""

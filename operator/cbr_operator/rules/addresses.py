@@ -47,11 +47,11 @@ class AddressRules:
 
     def _problem(self, address: Address) -> str:
         kinds = {
+            "the address of the Kubernetes API server": address in self.api_server,
             "an unspecified address": address.is_unspecified or address in _THIS_NETWORK,
             "a loopback address": address.is_loopback,
             "a link-local address": address.is_link_local,
             "a multicast address": address.is_multicast,
-            "the address of the Kubernetes API server": address in self.api_server,
         }
         found = next((name for name, holds in kinds.items() if holds), "")
         denied = next((each for each in self.denied if address in each), None)
@@ -70,7 +70,8 @@ def refusal(url: str, patterns: tuple[EndpointPattern, ...], rules: AddressRules
     host = urlsplit(url).hostname or ""
     if _parsed(host) is None:
         return ""
-    problem = replace(rules, named=named_addresses(patterns)).problem(host, literal=True)
+    matching = [each for each in patterns if is_allowed(url, (each,))]
+    problem = replace(rules, named=named_addresses(matching)).problem(host, literal=True)
     return f"its host is {problem}" if problem else ""
 
 
