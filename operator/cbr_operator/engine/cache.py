@@ -12,6 +12,7 @@ from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.store import Key, Store, Stored, key_of, version_of
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.connection import Connection, ConnectionKey
+from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.connections import connection_of
@@ -40,6 +41,8 @@ class Entry(Stored):
 
     place: Place | None = None
     refusal: Refusal | None = None
+    reason: str = "New"
+    """Of Succeeded, for the metrics."""
     vault: str = ""
     """The source vault, as ids are compared."""
     connection: ConnectionKey | None = None
@@ -109,12 +112,14 @@ class Cache(Store[Entry]):
             return Entry(body, uid, version, notes=notes)
         connection = self._connection(replication)
         target = target_of(replication, connection)
+        succeeded = replication.status.condition(ConditionType.SUCCEEDED)
         return Entry(
             body=body,
             uid=uid,
             version=version,
             place=place_of(replication, connection),
             refusal=refusal_of(replication),
+            reason=succeeded.reason if succeeded is not None else "New",
             vault=comparable_id(target.vault_id) if target is not None else "",
             connection=connection_of(replication),
             notes=notes,

@@ -28,9 +28,8 @@ from cbr_operator.engine.worker import Parts, Worker
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, ConnectionKey
 from cbr_operator.kinds.namespace import NAMESPACES
-from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import REPLICATIONS
-from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
+from cbr_operator.ports import Clock, Cloud, EventNote, Kube
 from cbr_operator.rules.lanes import Place
 from cbr_operator.rules.view import Policy
 
@@ -178,7 +177,7 @@ class Engine:
 
     def counts(self) -> Counter[str]:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
-        return Counter(_reason(entry.body) for _, entry in self.cache.entries())
+        return Counter(entry.reason for _, entry in self.cache.entries())
 
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
@@ -239,8 +238,3 @@ async def _nothing(_: Key) -> None:
 
 def _labels(entry: Stored | None) -> Mapping[str, str]:
     return entry.body["metadata"].get("labels") or {} if entry is not None else {}
-
-
-def _reason(body: Json) -> str:
-    conditions = (body.get("status") or {}).get("conditions") or ()
-    return next((each["reason"] for each in conditions if each["type"] == ConditionType.SUCCEEDED), "New")
