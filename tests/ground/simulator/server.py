@@ -48,6 +48,7 @@ class Cloud:
         app.router.add_get("/v3/{project}/backups/{backup}", self._show_backup)
         app.router.add_get("/v3/{project}/operation-logs", self._list_logs)
         app.router.add_get("/simulator/summary", self._summary)
+        app.router.add_get("/simulator/calls", self._show_calls)
         app.on_response_prepare.append(self._prepare)
         return app
 
@@ -189,6 +190,11 @@ class Cloud:
         project = request.match_info["project"]
         states = [self.vaults.get(project, vault_id)] if vault_id else self.vaults.in_project(project)
         return [record for state in states for record in state.records if record.log_visible]
+
+    async def _show_calls(self, _: web.Request) -> web.Response:
+        calls = [[each.vault_id, each.came, each.went] for each in self.calls.received()]
+        requests = [each.came for each in self.calls.requests()]
+        return web.json_response({"calls": calls, "requests": requests, "logins": len(self.iam.logins)})
 
     async def _summary(self, _: web.Request) -> web.Response:
         return web.json_response({**self.calls.summary(), "settings": asdict(self.settings)}, dumps=_dumps)
