@@ -66,6 +66,7 @@ class Operator:
                 queue_depth=lambda: len(self._engine.queue) if self._engine is not None else 0,
                 watch_age=self._watch_age,
                 leader=lambda: self._engine is not None and self._lease.held(),
+                token_expiries=lambda: self._engine.token_expiries() if self._engine is not None else {},
             )
         )
 

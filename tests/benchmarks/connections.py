@@ -25,7 +25,7 @@ def run() -> None:
     fleet = make_fleet(vaults=VAULTS, regions=5)
     with (
         cluster() as (plane, folder),
-        simulated_cloud(fleet=VAULTS, user=f"acme/dr/{PASSWORD}") as cloud,
+        simulated_cloud(copy_seconds=0, fleet=VAULTS, user=f"acme/dr/{PASSWORD}") as cloud,
     ):
         plane.kubectl("create", "secret", "generic", "cbr", f"--from-literal=password={PASSWORD}")
         bodies = [
@@ -35,9 +35,9 @@ def run() -> None:
         ]
         path = "/apis/cbr-operator.io/v1alpha1/namespaces/default/cbrconnections"
         plane.request("POST", path, body=_connection(cloud, fleet.sources[0].project_id))
-        asyncio.run(create(plane.api(), bodies))
         with operator_in(folder, plane) as operator:
             started = time.monotonic()
+            asyncio.run(create(plane.api(), bodies))
             ended = ("TrackingDisabled", "NothingToReplicate")
             eventually(lambda: sum(reasons(operator)[each] for each in ended) == len(bodies), seconds=1200)
             seconds, cpu = time.monotonic() - started, operator.cpu_seconds()

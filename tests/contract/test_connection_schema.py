@@ -1,6 +1,7 @@
 """What the API server itself refuses, defaults and explains of connections, once our CRDs are installed."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from ground.controlplane import ControlPlane
 from ground.controlplane.api import ApiError
 
+SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 API = "/apis/cbr-operator.io/v1alpha1"
 STRICT = "dryRun=All&fieldValidation=Strict"
 PROJECT = "f841e01fd2b14e7fa41b6ae7aa6b0594"
@@ -219,6 +221,11 @@ def test_defaults_are_filled_in_and_a_new_connection_is_not_ready(crds: ControlP
 def test_kubectl_explains_every_field(crds: ControlPlane, field: str, words: str) -> None:
     shown = " ".join(crds.kubectl("explain", field, "--recursive=false").stdout.split())
     assert words in shown
+
+
+def test_the_samples_apply(crds: ControlPlane) -> None:
+    crds.kubectl("apply", "--server-side", "-f", SAMPLES / "00-namespace.yaml")
+    crds.kubectl("apply", "--dry-run=server", "-f", SAMPLES / "connections")
 
 
 def test_kubectl_shows_both_kinds(crds: ControlPlane, namespace: str) -> None:

@@ -19,7 +19,7 @@ def in_seconds(seconds: float) -> str:
 def test_a_login_serves_all_and_what_was_really_called_is_in_the_status(story: Story) -> None:
     story.put_secret("cbr", password=story.user() + "\n")
     made = story.connection()
-    with story.operator():
+    with story.operator() as operator:
         story.wait_ready()
         assert len(story.logins()) == 1
         vaults = [story.create_through(f"copy-{number}")["spec"]["source"]["vaultID"] for number in range(3)]
@@ -39,6 +39,8 @@ def test_a_login_serves_all_and_what_was_really_called_is_in_the_status(story: S
         assert shown["observedGeneration"] == 1
         assert shown["tokenExpiresAt"]
         assert [each["type"] for each in shown["conditions"]] == ["Ready"]
+        gauge = f'token_expiry_timestamp_seconds{{kind="CBRConnection",name="prod",namespace="{story.namespace}"}}'
+        assert gauge in operator.probe("metrics")[1]
 
 
 def test_a_token_from_a_secret_says_when_it_ends_and_is_taken_anew_when_it_changes(story: Story) -> None:

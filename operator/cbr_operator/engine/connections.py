@@ -1,6 +1,6 @@
 """The connections as last seen, of both kinds: found by what objects name, and by uid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -42,6 +42,13 @@ class Connections:
         """The connection of this name, if there is one that can be read."""
         entry = self._stores[key.kind].get((key.namespace, key.name))
         return entry.connection if entry is not None else None
+
+    def all(self) -> Iterator[Connection]:
+        """Every connection that can be read."""
+        for store in self._stores.values():
+            for _, entry in store.entries():
+                if entry.connection is not None:
+                    yield entry.connection
 
     def named_by(self, replication: Replication) -> Connection | None:
         """The connection that an object names, if it is there."""

@@ -179,6 +179,14 @@ class Engine:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
         return Counter(entry.reason for _, entry in self.cache.entries())
 
+    def token_expiries(self) -> dict[tuple[str, str, str], float]:
+        """When the tokens of connections end, by kind, namespace and name; from the cache, for the metrics."""
+        return {
+            each.key: each.status.token_expires_at.timestamp()
+            for each in self._connections.all()
+            if each.status.token_expires_at is not None
+        }
+
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
         self.queue.add(key)
