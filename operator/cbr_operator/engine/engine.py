@@ -66,7 +66,7 @@ class Engine:
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
-        self._pace = Pace(clock=world.clock, wake=self.queue.add)
+        self._pace = Pace(clock=world.clock, wake=self.queue.hurry)
         self._connections = Connections(clock=world.clock, changed=self._connection_changed, gone=self._connection_gone)
         self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone, connection=self._connections.named_by)
         self._credentials = Credentials(
