@@ -1,6 +1,6 @@
 """Schedules and policies, put together: what makes CheckpointReplications, and what makes that."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from cbr_operator.engine.status_writer import Count, Post, StatusWriter
 from cbr_operator.engine.store import Key, Store
 from cbr_operator.engine.sweep import Lists
 from cbr_operator.kinds.common import ResourceKind
-from cbr_operator.kinds.policy import NAMESPACES, POLICIES
+from cbr_operator.kinds.namespace import NAMESPACES
+from cbr_operator.kinds.policy import POLICIES
 from cbr_operator.kinds.schedule import SCHEDULES
 from cbr_operator.ports import Clock, Json, Kube
 from cbr_operator.rules.runs import Run
@@ -42,6 +43,8 @@ class Surroundings:
     namespaces: Collection[str]
     """Those that are watched; empty: all, and then there are policies."""
     workers: int
+    labels_changed: Callable[[str], None]
+    """Told of each namespace that came, went or has other labels."""
 
 
 class Planning:
@@ -54,6 +57,9 @@ class Planning:
         self._keeper: PolicyKeeper | None = None
         self.schedules = ScheduleStore(clock=around.clock, moved=self._schedule_moved)
         self.alarms = Alarms(around.clock, self._queue.add)
+        self._namespaces: Store[NamespaceEntry] = Store(
+            clock=around.clock, entry=namespace_entry, moved=self._namespace_moved
+        )
         self.controllers: tuple[Controller, ...] = (self._schedule_controller(),)
         if not around.namespaces:
             self.controllers += self._policy_controllers()
@@ -66,6 +72,11 @@ class Planning:
         if self._keeper is not None and entry is not None and entry.kept_by_policy:
             self._namespace_queue.add(("", run.namespace))
 
+    def labels_of(self, namespace: str) -> Mapping[str, str]:
+        """The labels of a namespace; none where namespaces are not watched."""
+        entry = self._namespaces.get(("", namespace))
+        return entry.labels if entry is not None else {}
+
     def _schedule_moved(self, before: ScheduleEntry | None, after: ScheduleEntry | None) -> None:
         if self._keeper is not None:
             self._keeper.schedule_moved(before, after)
@@ -77,6 +88,10 @@ class Planning:
     def _namespace_moved(self, before: NamespaceEntry | None, after: NamespaceEntry | None) -> None:
         if self._keeper is not None:
             self._keeper.namespace_moved(before, after)
+        labels = [each.labels if each is not None else {} for each in (before, after)]
+        either = after or before
+        if either is not None and labels[0] != labels[1]:
+            self._.labels_changed(either.name)
 
     def _schedule_controller(self) -> Controller:
         around = self._
@@ -99,14 +114,13 @@ class Planning:
         around, policy_queue = self._, WorkQueue()
         clock = around.clock
         policies: Store[PolicyEntry] = Store(clock=clock, entry=policy_entry, moved=self._policy_moved)
-        namespaces: Store[NamespaceEntry] = Store(clock=clock, entry=namespace_entry, moved=self._namespace_moved)
         keeper = self._keeper = PolicyKeeper(
             PolicyParts(
                 kube=around.kube,
                 clock=clock,
                 cache=around.cache,
                 schedules=self.schedules,
-                namespaces=namespaces,
+                namespaces=self._namespaces,
                 policies=policies,
                 namespace_queue=self._namespace_queue,
                 policy_queue=policy_queue,
@@ -126,8 +140,8 @@ class Planning:
             ),
             Controller(
                 NAMESPACES,
-                namespaces,
-                self._lists(NAMESPACES, namespaces, self._namespace_queue.add),
+                self._namespaces,
+                self._lists(NAMESPACES, self._namespaces, self._namespace_queue.add),
                 self._namespace_queue,
                 keeper.process_namespace,
                 around.workers,

@@ -5,10 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.secrets import FRESH_SECONDS, SecretReader
+from cbr_operator.engine.credentials import Credentials
+from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.answers import took_credential
+from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
 from cbr_operator.rules.view import LookAtVault, SecretProblem
@@ -21,6 +25,8 @@ TRIES = 3
 """How often a list is read that changes while it is read."""
 REFUSED_TOKEN_AGAIN = 60.0
 """Seconds until the Secret of a refused token is read again."""
+MAY_MEND_AGAIN = 1.0
+"""Seconds until a new login, or a new signature, may have mended a refusal."""
 RATE_LIMITED_AGAIN = 15.0
 """Seconds to wait after a 429 that does not say how long."""
 MOST_HOLDS = 1000
@@ -43,33 +49,41 @@ class _Hold:
 class VaultReader:
     """Looks at vaults, a few at once, with the credential that a Secret holds just then."""
 
-    def __init__(self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, secrets: SecretReader) -> None:
+    def __init__(
+        self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, credentials: Credentials, pace: Pace
+    ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
-        self._secrets = secrets
+        self._credentials = credentials
+        self._pace = pace
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._holds: dict[tuple[str, str], _Hold] = {}
 
     async def look(self, action: LookAtVault, *, log_since: datetime | None) -> Look | LookFailure:
         """One look, or why there was none. A refused token is not used again before its Secret changed."""
-        credential = await self._secrets.read(action.secret)
+        credential = await self._credentials.get(action.source)
         if isinstance(credential, SecretProblem):
-            return LookFailure(credential.message, Reason.WAITING_FOR_SECRET, again=FRESH_SECONDS)
+            person = credential.for_a_person
+            return LookFailure(credential.message, credential.reason, again=FRESH_SECONDS, for_a_person=person)
         held = comparable_endpoint(action.target.endpoint), credential.owner
-        hold = self._holds.get(held)
-        if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
-            return hold.failure
-        async with self._room:
+        async with self._credentials.trial(credential), self._room:
+            hold = self._holds.get(held)
+            if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
+                return hold.failure
             found = await self._look(action, credential, log_since)
+        self._hold(held, credential, found)
+        return found
+
+    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure) -> None:
+        """Note what was refused; what a new login or signature may mend holds nobody."""
         self._holds.pop(held, None)
-        if isinstance(found, LookFailure) and found.again:
+        if isinstance(found, LookFailure) and found.again and found.for_good:
             if len(self._holds) >= MOST_HOLDS:
                 del self._holds[next(iter(self._holds))]
             forever = found.reason is Reason.AUTHENTICATION_FAILED
             until = float("inf") if forever else self._clock.boottime() + found.again
             self._holds[held] = _Hold(found, credential.version, until)
-        return found
 
     async def _look(
         self, action: LookAtVault, credential: Credential, log_since: datetime | None
@@ -94,6 +108,7 @@ class VaultReader:
         records: list[Record] = []
         without, count = 0, None
         for number in range(MOST_PAGES):
+            await self._pace.turn(credential.route, lane_of(action.target))
             facts = await self._cloud.list_backups(
                 target=action.target, credential=credential, offset=len(ids), limit=PAGE
             )
@@ -121,6 +136,7 @@ class VaultReader:
         entries: list[Record] = []
         read = 0
         for _ in range(MOST_PAGES):
+            await self._pace.turn(credential.route, lane_of(action.target))
             facts = await self._cloud.list_operation_logs(
                 target=action.target, credential=credential, since=since, offset=read, limit=PAGE
             )
@@ -140,10 +156,16 @@ class VaultReader:
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
         self._clocks.learn(action.target.endpoint, facts)
         failure = failure_of(facts, token=credential.token, what=what)
+        taken = took_credential(facts)
+        project_id = action.target.project_id
+        for_good = taken is not None and self._credentials.answered(
+            credential, refused=not taken, project_id=project_id
+        )
         if failure is None:
             return None
         if failure.reason is Reason.AUTHENTICATION_FAILED:
-            return replace(failure, again=REFUSED_TOKEN_AGAIN)
+            again = REFUSED_TOKEN_AGAIN if for_good else MAY_MEND_AGAIN
+            return replace(failure, again=again, for_good=for_good)
         if failure.reason is Reason.RATE_LIMITED:
             return replace(failure, again=max(RATE_LIMITED_AGAIN, failure.retry_after))
         return failure

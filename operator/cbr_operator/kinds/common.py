@@ -29,7 +29,7 @@ class ResourceKind:
 
 
 # Words that the Kubernetes API conventions keep in capitals inside a name.
-_INITIALISMS = {"id": "ID", "url": "URL", "uid": "UID"}
+_INITIALISMS = {"id": "ID", "ids": "IDs", "url": "URL", "uid": "UID"}
 
 
 def json_name(field: str) -> str:

@@ -5,6 +5,9 @@ from typing import Any
 import yaml
 
 from cbr_operator.kinds.common import GROUP, Model, ResourceKind
+from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS
+from cbr_operator.kinds.connection_spec import ClusterConnectionSpec, ConnectionSpec
+from cbr_operator.kinds.connection_status import ConnectionStatus
 from cbr_operator.kinds.policy import LONGEST_NAME as LONGEST_POLICY_NAME
 from cbr_operator.kinds.policy import POLICIES, PolicySpec, PolicyStatus
 from cbr_operator.kinds.reasons import ConditionType
@@ -38,7 +41,7 @@ _READY = ".status.conditions[?(@.type=='Ready')]"
 
 def all_crds() -> list[Json]:
     """Every CustomResourceDefinition."""
-    return [_replication(), _schedule(), _policy()]
+    return [_replication(), _connection(), _cluster_connection(), _schedule(), _policy()]
 
 
 def render() -> dict[str, str]:
@@ -73,6 +76,48 @@ def _replication() -> Json:
             _column("Message", f"{succeeded}.message", priority=1),
         ],
     )
+
+
+def _connection() -> Json:
+    return _definition(
+        CONNECTIONS,
+        short="cbrconn",
+        description=(
+            "CBRConnection says how to reach and authenticate to CBR, for the CheckpointReplications of its namespace. "
+            "Its Secrets are read from this namespace alone, just before use."
+        ),
+        spec=ConnectionSpec,
+        status=ConnectionStatus,
+        columns=_connection_columns(),
+    )
+
+
+def _cluster_connection() -> Json:
+    return _definition(
+        CLUSTER_CONNECTIONS,
+        short="ccbrconn",
+        description=(
+            "ClusterCBRConnection says how to reach and authenticate to CBR, for many namespaces, and who may use it "
+            "and what for. Its Secrets are read from the operator's own namespace alone. Not available while the "
+            "operator watches only some namespaces (CBR_OPERATOR_NAMESPACES)."
+        ),
+        spec=ClusterConnectionSpec,
+        status=ConnectionStatus,
+        columns=_connection_columns(),
+    )
+
+
+def _connection_columns() -> list[Json]:
+    ready = f".status.conditions[?(@.type=='{ConditionType.READY}')]"
+    return [
+        _column("Ready", f"{ready}.status"),
+        _column("Reason", f"{ready}.reason"),
+        _column("Region", ".spec.region"),
+        _column("Expires", ".status.tokenExpiresAt"),  # as type date kubectl would show the past only
+        _column("Age", ".metadata.creationTimestamp", type_="date"),
+        _column("Endpoint", ".spec.endpoint", priority=1),
+        _column("Message", f"{ready}.message", priority=1),
+    ]
 
 
 def _schedule() -> Json:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, ValidationError
 
 from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, first_error
-from cbr_operator.kinds.replication_spec import Seconds, TemplateSpec
+from cbr_operator.kinds.fields import Seconds
+from cbr_operator.kinds.replication_spec import TemplateSpec
 from cbr_operator.kinds.template import AsWritten, TemplateMetadata
 
 SCHEDULES = ResourceKind(kind="CheckpointReplicationSchedule", plural="checkpointreplicationschedules")

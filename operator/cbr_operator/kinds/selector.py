@@ -1,64 +1,86 @@
-"""Label selectors, as metav1.LabelSelector has them."""
+"""Label selectors, as Kubernetes has them."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
-from cbr_operator.kinds.template import LabelValue
+from cbr_operator.kinds.fields import rule, validated
 
-_KEY = r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}[a-zA-Z0-9])?$"
+_MOST = 64
+# Source: Kubernetes, "Labels and Selectors", syntax and character set.
+_LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+_LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$"
+LabelKey = Annotated[str, Field(pattern=_LABEL_KEY, min_length=1, max_length=317)]
+LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE, max_length=63)]
+_ATOMIC = {"x-kubernetes-list-type": "atomic"}
 
 
-class SelectorRequirement(Model):
-    """One requirement on a label."""
+class Requirement(Model):
+    """One demand on a label."""
 
-    key: Annotated[str, Field(pattern=_KEY, min_length=1, max_length=317)]
+    key: LabelKey
     """Key of the label."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    """How the label is compared with the values."""
-    values: Annotated[tuple[LabelValue, ...], Field(max_length=100)] = ()
-    """Values for In and NotIn, which need at least one; none for Exists and DoesNotExist."""
+    """In and NotIn ask for its value, Exists and DoesNotExist for the label alone."""
+    values: Annotated[tuple[LabelValue, ...], Field(max_length=_MOST, json_schema_extra=_ATOMIC)] = ()
+    """Values for In and NotIn; none for Exists and DoesNotExist."""
 
-    @staticmethod
-    def _schema(schema: dict[str, Any]) -> None:
-        schema["x-kubernetes-validations"] = [
-            {
-                "rule": "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0"
-                " : !has(self.values) || size(self.values) == 0",
-                "message": "values are required with In and NotIn, and not allowed with Exists and DoesNotExist",
-            }
-        ]
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            rule(
+                "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
+                "are required with In and NotIn, and only allowed then",
+                field="values",
+            )
+        )
+    )
 
-    model_config = ConfigDict(json_schema_extra=_schema)
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels meet the demand; a label that is not there meets NotIn."""
+        match self.operator:
+            case "In":
+                return self.key in labels and labels[self.key] in self.values
+            case "NotIn":
+                return self.key not in labels or labels[self.key] not in self.values
+            case "Exists":
+                return self.key in labels
+            case _:
+                return self.key not in labels
 
 
 class LabelSelector(Model):
-    """What labels must be like; an empty one, written {}, takes everything."""
+    """Labels that must all be there."""
 
-    match_labels: Annotated[dict[str, LabelValue], Field(json_schema_extra={"maxProperties": 64})] = Field(
-        default_factory=dict
-    )
-    """Labels with their values; all of them must be there."""
-    match_expressions: Annotated[tuple[SelectorRequirement, ...], Field(max_length=32)] = ()
-    """Requirements on labels; all of them must hold."""
+    match_labels: Annotated[dict[str, LabelValue], Field(max_length=_MOST)] = Field(default_factory=dict)
+    """Labels with just these values."""
+    match_expressions: Annotated[tuple[Requirement, ...], Field(max_length=_MOST, json_schema_extra=_ATOMIC)] = ()
+    """Demands on labels."""
 
-    def matches(self, labels: dict[str, str]) -> bool:
-        """Whether labels meet every requirement."""
-        return all(labels.get(key) == value for key, value in self.match_labels.items()) and all(
-            _meets(labels, each) for each in self.match_expressions
+    model_config = ConfigDict(
+        json_schema_extra=validated(
+            rule(
+                "(has(self.matchLabels) && self.matchLabels.size() > 0)"
+                " || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",
+                "matchLabels or matchExpressions must name something",
+            )
         )
+    )
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels meet every demand; an empty selector matches nothing."""
+        if not self.match_labels and not self.match_expressions:
+            return False
+        same = all(labels.get(key) == value for key, value in self.match_labels.items())
+        return same and all(each.matches(labels) for each in self.match_expressions)
 
 
-def _meets(labels: dict[str, str], requirement: SelectorRequirement) -> bool:
-    """One requirement; as in Kubernetes, NotIn holds where the label is missing."""
-    value = labels.get(requirement.key)
-    match requirement.operator:
-        case "In":
-            return value in requirement.values
-        case "NotIn":
-            return value not in requirement.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
+class AnySelector(LabelSelector):
+    """Labels that must all be there; an empty one, written {}, takes everything."""
+
+    model_config = ConfigDict(json_schema_extra=validated())
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether these labels meet every demand; of none, everything does."""
+        return not (self.match_labels or self.match_expressions) or super().matches(labels)

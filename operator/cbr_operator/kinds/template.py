@@ -8,16 +8,14 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from cbr_operator.kinds.common import GROUP, Model
+from cbr_operator.kinds.selector import LabelValue
 
-_LABEL_VALUE = r"^([a-zA-Z0-9]([-a-zA-Z0-9_.]*[a-zA-Z0-9])?)?$"
 _KEYS = {
     "rule": r"self.all(key, key.matches('^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([-a-zA-Z0-9_.]{0,61}"
     rf"[a-zA-Z0-9])?$') && !key.startsWith('{GROUP}/'))",
     "message": f"each key must be a qualified name such as team or example.com/team; {GROUP}/ is the operator's own",
 }
 _BOUNDED: dict[str, Any] = {"maxProperties": 64, "x-kubernetes-validations": [_KEYS]}
-
-LabelValue = Annotated[str, Field(pattern=_LABEL_VALUE, max_length=63)]
 
 
 class TemplateMetadata(Model):

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 
 from cbr_operator.kinds.common import comparable_id
+from cbr_operator.kinds.fields import UUID
 from cbr_operator.kinds.policy import VAULT_PAIRS, PolicySpec
-from cbr_operator.kinds.replication_spec import UUID
 from cbr_operator.rules.text import clip
 
 _ID = re.compile(UUID)

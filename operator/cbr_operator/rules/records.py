@@ -230,9 +230,9 @@ def parse_moment(text: str) -> datetime | None:
     """A time as the cloud writes it: naive (then it is UTC), with an offset, or with Z; None where it is no time."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,8 @@ _ADVICE = {
     Reason.AUTHENTICATION_FAILED: "put a new token into the Secret;",
     Reason.PERMISSION_DENIED: "give the token's user the permission cbr:backups:list in the source project;",
     Reason.WAITING_FOR_SECRET: "put the token back into the Secret;",
+    Reason.WAITING_FOR_CONNECTION: "mend its connection;",
+    Reason.ENDPOINT_NOT_ALLOWED: "mend its connection;",
     Reason.RATE_LIMITED: "the cloud asked to look less often;",
     Reason.ENDPOINT_UNREACHABLE: "check the endpoint and the network from the operator's Pod;",
 }

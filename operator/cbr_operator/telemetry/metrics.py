@@ -25,6 +25,8 @@ class Gauges:
     watch_age: Callable[[], float]
     """Seconds since the watch last asked or was answered."""
     leader: Callable[[], bool]
+    token_expiries: Callable[[], Mapping[tuple[str, str, str], float]] = dict
+    """Seconds since 1970 when the token of a connection ends, by its kind, namespace and name."""
 
 
 class Metrics(Collector):
@@ -77,6 +79,14 @@ class Metrics(Collector):
         yield GaugeMetricFamily("cbr_operator_queue_depth", "Objects that wait for a decision.", value=depth)
         age = self._gauges.watch_age()
         yield GaugeMetricFamily("cbr_operator_watch_age_seconds", "Since the watch last asked.", value=age)
+        expiries = GaugeMetricFamily(
+            "cbr_operator_token_expiry_timestamp_seconds",
+            "When the token that a connection uses ends.",
+            labels=["kind", "namespace", "name"],
+        )
+        for labels, moment in sorted(self._gauges.token_expiries().items()):
+            expiries.add_metric(labels, moment)
+        yield expiries
         leads = float(self._gauges.leader())
         yield GaugeMetricFamily("cbr_operator_leader", "1 while this process leads.", value=leads)
 
