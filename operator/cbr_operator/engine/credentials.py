@@ -91,9 +91,9 @@ class Credentials:
         if isinstance(source, ReadSecret):
             return await self._secrets.read(source)
         connection = self._connections(source.key)
-        why, for_a_person = unusable(source.key, connection, region="")
-        if connection is None or why:
-            return SecretProblem(why, reason=Reason.WAITING_FOR_CONNECTION, for_a_person=for_a_person)
+        if connection is None:
+            why, _ = unusable(source.key, None, region="")
+            return SecretProblem(why, reason=Reason.WAITING_FOR_CONNECTION)
         found = await self.of(connection, source.project_id)
         if isinstance(found, NotReady):
             return as_problem(connection, found)
@@ -185,7 +185,7 @@ class Credentials:
         if not uid:
             return refused
         state = self._states[uid, credential.version]
-        state.worked = state.worked or not refused
+        state.worked = not refused if credential.access_key is not None else state.worked or not refused
         state.refusals = state.refusals + 1 if refused else 0
         after_login = self._logins.answered((uid, project_id), credential.token, refused=refused)
         if credential.access_key is not None:
