@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
-from cbr_operator.engine.store import Key, Store, Stored, key_of, version_of
+from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.connection import Connection, ConnectionKey
 from cbr_operator.kinds.reasons import ConditionType
@@ -45,6 +45,7 @@ class Entry(Stored):
     """Of Succeeded, for the metrics."""
     vault: str = ""
     """The source vault, as ids are compared."""
+    key: Key = ("", "")
     connection: ConnectionKey | None = None
     """The one that it names."""
     notes: Notes = field(default_factory=Notes)
@@ -98,7 +99,7 @@ class Cache(Store[Entry]):
         if before is not None and before.connection is not None:
             _remove(self._users, before.connection, before.uid)
         if after is not None and after.connection is not None:
-            self._users[after.connection][after.uid] = key_of(after.body)
+            self._users[after.connection][after.uid] = after.key
         if before is not None and after is None:
             self._gone(before)
 
@@ -109,18 +110,19 @@ class Cache(Store[Entry]):
         try:
             replication = Replication.from_json(body)
         except ValidationError:
-            return Entry(body, uid, version, notes=notes)
+            return Entry(pack(body), uid, version, notes=notes)
         connection = self._connection(replication)
         target = target_of(replication, connection)
         succeeded = replication.status.condition(ConditionType.SUCCEEDED)
         return Entry(
-            body=body,
+            packed=pack(body),
             uid=uid,
             version=version,
             place=place_of(replication, connection),
             refusal=refusal_of(replication),
             reason=succeeded.reason if succeeded is not None else "New",
             vault=comparable_id(target.vault_id) if target is not None else "",
+            key=key_of(body),
             connection=connection_of(replication),
             notes=notes,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from cbr_operator.engine.store import Key, Store, Stored, version_of
+from cbr_operator.engine.store import Key, Store, Stored, pack, version_of
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, Connection, ConnectionKey
 from cbr_operator.kinds.replication import Replication
@@ -65,7 +65,7 @@ class Connections:
                 connection = Connection.from_json(kind.kind, body)
             except ValidationError:
                 connection = None
-            return ConnectionEntry(body, body["metadata"]["uid"], version_of(body), connection)
+            return ConnectionEntry(pack(body), body["metadata"]["uid"], version_of(body), connection)
 
         return Store(clock=clock, entry=entry, moved=self._moved)
 
