@@ -133,6 +133,20 @@ def test_a_wrong_password_is_not_tried_again_for_minutes_and_at_once_when_it_cha
         assert len(story.logins()) == 2
 
 
+def test_a_rotated_password_is_used_from_then_on(story: Story) -> None:
+    story.put_secret("cbr", password=story.user())
+    story.connection()
+    with story.operator():
+        story.create_through("before")
+        story.wait_for("before", "AllReplicated")
+        story.put_secret("cbr", password=story.user())  # IAM has the new one, and takes the old one no more
+        time.sleep(10)  # a Secret is read at most once in ten seconds
+        vault = story.create_through("after")["spec"]["source"]["vaultID"]
+        story.wait_for("after", "AllReplicated")
+        first, second = story.logins()
+        assert story.accepted(vault)[0].token == second.token != first.token
+
+
 def test_what_is_missing_is_named_and_waited_for(story: Story) -> None:
     with story.operator():
         story.create_through("orders")
@@ -251,4 +265,12 @@ def test_a_source_in_another_region_or_project_than_its_connection(story: Story)
         named = {"vaultID": elsewhere.id, "projectID": elsewhere.project_id}
         story.create_through("project", source=named, destination=pair["destination"])
         story.wait_for("project", "NothingToReplicate")
-        assert sorted(each.project for each in story.logins()) == sorted([Vault().project_id, elsewhere.project_id])
+        story.cloud.iam.users[story.namespace, "dr"].projects = frozenset({Vault().project_id})
+        for project in ("a" * 32, "b" * 32):
+            named = {"vaultID": elsewhere.id, "projectID": project}
+            story.create_through(f"not-{project[:4]}", source=named, destination=pair["destination"])
+            story.wait_for(f"not-{project[:4]}", "WaitingForConnection")
+        assert story.ready()[1] == "Valid"
+        assert len(story.logins()) == 3  # refused once for both: whoever names many projects locks nobody
+        logins = [each.project for each in story.logins()]
+        assert logins.count("a" * 32) + logins.count("b" * 32) == 1

@@ -50,6 +50,7 @@ class Links:
         self._proxies = getproxies()
         trusted = {host for each in self._proxies.values() if (host := urlsplit(each).hostname) is not None}
         self._addresses = Addresses(address_problem, trusted_hosts=trusted)
+        self._tls = make_tls(ca_file)
         self._links: dict[str, Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._links[""] = self._make(DIRECT)
@@ -90,7 +91,8 @@ class Links:
 
     def _make(self, route: Route) -> Link:
         try:
-            tls = make_tls(self._ca_file, route.ca)
+            # The system's trust anchors take half a megabyte: they are read once for all who add none.
+            tls = make_tls(self._ca_file, route.ca) if route.ca else self._tls
         except ssl.SSLError as error:
             raise ValueError(f"the certificates of its caBundle cannot be used: {error.reason or error}") from None
         session = aiohttp.ClientSession(

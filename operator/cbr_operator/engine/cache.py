@@ -51,6 +51,7 @@ class Entry(Stored):
     """What its Schedule needs to know of it."""
     copy: Copy | None = None
     """The newest copy it tells of, for the metrics."""
+    key: Key = ("", "")
     connection: ConnectionKey | None = None
     """The one that it names."""
     notes: Notes = field(default_factory=Notes)
@@ -112,7 +113,7 @@ class Cache(Store[Entry]):
         if before is not None and before.connection is not None:
             _remove(self._users, before.connection, before.uid)
         if after is not None and after.connection is not None:
-            self._users[after.connection][after.uid] = key_of(after.body)
+            self._users[after.connection][after.uid] = after.key
         self._index_run(before.run if before is not None else None, after.run if after is not None else None)
         if before is not None and after is None:
             self._gone(before)
@@ -147,6 +148,7 @@ class Cache(Store[Entry]):
             vault=comparable_id(target.vault_id) if target is not None else "",
             run=run_of(replication),
             copy=copy_of(replication),
+            key=key_of(body),
             connection=connection_of(replication),
             notes=notes,
         )

@@ -4,7 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cbr_operator.engine.logins import Logins, Refused
 from cbr_operator.engine.secrets import Readings, SecretReader
@@ -91,19 +91,20 @@ class Credentials:
         if isinstance(source, ReadSecret):
             return await self._secrets.read(source)
         connection = self._connections(source.key)
-        why, for_a_person = unusable(source.key, connection, region="")
-        if connection is None or why:
-            return SecretProblem(why, reason=Reason.WAITING_FOR_CONNECTION, for_a_person=for_a_person)
+        if connection is None:
+            why, _ = unusable(source.key, None, region="")
+            return SecretProblem(why, reason=Reason.WAITING_FOR_CONNECTION)
         found = await self.of(connection, source.project_id)
         if isinstance(found, NotReady):
-            return as_problem(connection, found)
+            # What concerns another project than its own is nothing that the connection's controller looks at.
+            again = None if self._is_own(connection, source.project_id) else found.again
+            return replace(as_problem(connection, found), again=again)
         return found.credential if isinstance(found, Usable) else found
 
     async def of(self, connection: Connection, project_id: str = "") -> Found | Pending:
         """What a connection offers for calls in a project; without one, in its own."""
         found = await self._find(connection, project_id)
-        own = project_id in ("", connection.spec.project_id if connection.spec is not None else "")
-        if isinstance(found, asyncio.Task) or not own:
+        if isinstance(found, asyncio.Task) or not self._is_own(connection, project_id):
             return found
         uid = connection.metadata.uid
         told = found.credential.version if isinstance(found, Usable) else found.reason.value
@@ -111,6 +112,9 @@ class Credentials:
         if before != told:
             self._moved(uid)
         return found
+
+    def _is_own(self, connection: Connection, project_id: str) -> bool:
+        return connection.spec is None or project_id in ("", connection.spec.project_id)
 
     async def _find(self, connection: Connection, project_id: str) -> Found | Pending:
         spec = connection.spec
@@ -185,7 +189,7 @@ class Credentials:
         if not uid:
             return refused
         state = self._states[uid, credential.version]
-        state.worked = state.worked or not refused
+        state.worked = not refused if credential.access_key is not None else state.worked or not refused
         state.refusals = state.refusals + 1 if refused else 0
         after_login = self._logins.answered((uid, project_id), credential.token, refused=refused)
         if credential.access_key is not None:

@@ -1,8 +1,10 @@
 """One complete look at a vault: the Secret, all pages of its backups' records and, where asked for, its log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
@@ -32,6 +34,12 @@ RATE_LIMITED_AGAIN = 15.0
 MOST_HOLDS = 1000
 _BACKUPS = "Reading the vault's records (GET backups)"
 _LOG = "Reading the operation log (GET operation-logs)"
+_KEY_REFUSED = LookFailure(
+    "the cloud has just refused the same access key for good",
+    Reason.AUTHENTICATION_FAILED,
+    for_a_person=True,
+    again=REFUSED_TOKEN_AGAIN,
+)
 _CHANGING = LookFailure(f"{_BACKUPS} failed: the list changed while its pages were read")
 
 
@@ -67,11 +75,10 @@ class VaultReader:
             person = credential.for_a_person
             return LookFailure(credential.message, credential.reason, again=FRESH_SECONDS, for_a_person=person)
         held = comparable_endpoint(action.target.endpoint), credential.owner
-        async with self._credentials.trial(credential), self._room:
-            hold = self._holds.get(held)
-            if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
-                return hold.failure
-            found = await self._look(action, credential, log_since)
+        hold = self._holds.get(held)
+        if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
+            return hold.failure
+        found = await self._look(action, credential, log_since)
         self._hold(held, credential, found)
         return found
 
@@ -108,11 +115,10 @@ class VaultReader:
         records: list[Record] = []
         without, count = 0, None
         for number in range(MOST_PAGES):
-            await self._pace.turn(credential.route, lane_of(action.target))
-            facts = await self._cloud.list_backups(
-                target=action.target, credential=credential, offset=len(ids), limit=PAGE
+            request = partial(
+                self._cloud.list_backups, target=action.target, credential=credential, offset=len(ids), limit=PAGE
             )
-            failure = self._learn(action, facts, credential, _BACKUPS)
+            facts, failure = await self._ask(action, credential, request, _BACKUPS)
             if failure is not None:
                 return failure
             page = read_backups(facts)
@@ -136,11 +142,15 @@ class VaultReader:
         entries: list[Record] = []
         read = 0
         for _ in range(MOST_PAGES):
-            await self._pace.turn(credential.route, lane_of(action.target))
-            facts = await self._cloud.list_operation_logs(
-                target=action.target, credential=credential, since=since, offset=read, limit=PAGE
+            request = partial(
+                self._cloud.list_operation_logs,
+                target=action.target,
+                credential=credential,
+                since=since,
+                offset=read,
+                limit=PAGE,
             )
-            failure = self._learn(action, facts, credential, _LOG)
+            facts, failure = await self._ask(action, credential, request, _LOG)
             if failure is not None:
                 passing = failure.again or facts.status is None or facts.status >= 500  # noqa: PLR2004 - HTTP
                 return failure if passing else None
@@ -152,6 +162,18 @@ class VaultReader:
             if not page.length or (page.count is not None and read >= page.count):
                 return tuple(entries)
         return None
+
+    async def _ask(
+        self, action: LookAtVault, credential: Credential, request: Callable[[], Awaitable[Facts]], what: str
+    ) -> tuple[Facts, LookFailure | None]:
+        """One request: when its connection's turn has come, an untried key alone, a few at once of all."""
+        await self._pace.turn(credential.route, lane_of(action.target))
+        async with self._credentials.trial(credential) as usable:
+            if not usable:
+                return Facts(sent=False), _KEY_REFUSED
+            async with self._room:
+                facts = await request()
+            return facts, self._learn(action, facts, credential, what)
 
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
         self._clocks.learn(action.target.endpoint, facts)

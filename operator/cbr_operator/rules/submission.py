@@ -133,8 +133,7 @@ def _credential(view: View, spec: Spec) -> Decision | None:
         return None
     status = FALSE if problem.reason is Reason.ENDPOINT_NOT_ALLOWED else UNKNOWN
     said = Statement(status, problem.reason, problem.message, for_a_person=problem.for_a_person)
-    # What keeps a connection from being ready is looked at by the connection's own controller, for all at once.
-    again = max(0.0, SECRET_AGAIN - problem.age) if spec.token_secret_ref is not None else None
+    again = max(0.0, SECRET_AGAIN - problem.age) if spec.token_secret_ref is not None else problem.again
     return _hold(view, accepted=said, again=again)
 
 

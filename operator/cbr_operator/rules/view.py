@@ -63,6 +63,8 @@ class SecretProblem:
     """WaitingForSecret, or with a connection WaitingForConnection or EndpointNotAllowed."""
     for_a_person: bool = False
     """It does not go on before a person acts."""
+    again: float | None = None
+    """With a connection: seconds until another look; None where the connection's own controller looks for all."""
 
 
 @dataclass(frozen=True, slots=True)
