@@ -36,7 +36,7 @@ _KEPT = (
     "required",
 )
 _EMPTY: tuple[Any, ...] = ("", None, [], {})
-_READY = ".status.conditions[?(@.type=='Ready')]"
+_READY = f".status.conditions[?(@.type=='{ConditionType.READY}')]"
 
 
 def all_crds() -> list[Json]:
@@ -108,15 +108,14 @@ def _cluster_connection() -> Json:
 
 
 def _connection_columns() -> list[Json]:
-    ready = f".status.conditions[?(@.type=='{ConditionType.READY}')]"
     return [
-        _column("Ready", f"{ready}.status"),
-        _column("Reason", f"{ready}.reason"),
+        _column("Ready", f"{_READY}.status"),
+        _column("Reason", f"{_READY}.reason"),
         _column("Region", ".spec.region"),
         _column("Expires", ".status.tokenExpiresAt"),  # as type date kubectl would show the past only
         _column("Age", ".metadata.creationTimestamp", type_="date"),
         _column("Endpoint", ".spec.endpoint", priority=1),
-        _column("Message", f"{ready}.message", priority=1),
+        _column("Message", f"{_READY}.message", priority=1),
     ]
 
 

@@ -17,7 +17,7 @@ class ConditionType(StrEnum):
     SUCCEEDED = "Succeeded"
     """The one to wait for: True and False are final."""
     READY = "Ready"
-    """Of a connection: whether resources can use it."""
+    """Of a connection: whether resources can use it. Of a Schedule or a policy: whether it does what it is for."""
     RECONCILING = "Reconciling"
     """kstatus: work goes on by itself. Absent rather than False."""
     STALLED = "Stalled"

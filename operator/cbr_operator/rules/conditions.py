@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeVar
 
 from cbr_operator.kinds.common import Condition, ConditionedStatus
@@ -18,7 +19,8 @@ class Statement:
     """What one condition says."""
 
     status: str
-    reason: Reason
+    reason: StrEnum
+    """One of the kind's own."""
     message: str
     for_a_person: bool = False
     """It does not go on before a person acts."""

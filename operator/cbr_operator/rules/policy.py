@@ -18,11 +18,11 @@ from cbr_operator.kinds.policy import (
     ReplicationPolicy,
     ScheduleTemplate,
 )
+from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.ports import Json
 from cbr_operator.rules.conditions import FALSE
 from cbr_operator.rules.pairs import Pair, pairs_for
-from cbr_operator.rules.readiness import READY
 from cbr_operator.rules.text import clip
 
 _LONGEST_MESSAGE = 512
@@ -178,7 +178,7 @@ def _outcome(
 
 
 def _trouble(known: KnownSchedule) -> str:
-    ready = known.schedule.status.condition(READY)
+    ready = known.schedule.status.condition(ConditionType.READY)
     if ready is None or ready.status != FALSE:
         return ""
     return f"{ready.reason}: {ready.message}"

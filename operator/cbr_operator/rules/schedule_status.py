@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from cbr_operator.kinds.common import format_time
+from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.schedule import (
     MAX_ACTIVE,
     RUN_NOW,
@@ -18,7 +19,7 @@ from cbr_operator.ports import EventNote
 from cbr_operator.rules.cron import CronError
 from cbr_operator.rules.history import Beyond, beyond_limits
 from cbr_operator.rules.patches import note_about
-from cbr_operator.rules.readiness import READY, Readiness, with_readiness
+from cbr_operator.rules.readiness import Readiness, with_readiness
 from cbr_operator.rules.runs import RunState
 from cbr_operator.rules.schedule_view import Plan, ScheduleDecision, ScheduleView
 from cbr_operator.rules.slots import Timetable, dealt_with, observed_schedule
@@ -124,7 +125,7 @@ def _readiness(
 
 def _said_before(view: ScheduleView, said: Readiness) -> Readiness:
     """The server's words of the first refusal stay: a message holds nothing that changes from one try to the next."""
-    before = view.schedule.status.condition(READY)
+    before = view.schedule.status.condition(ConditionType.READY)
     if before is not None and before.reason == said.reason and said.reason == ScheduleReason.CREATION_REFUSED:
         return replace(said, message=before.message)
     return said
@@ -157,9 +158,9 @@ def _overdue(status: ScheduleStatus, table: Timetable) -> Readiness:
 
 def _last_run_failed(view: ScheduleView) -> Readiness:
     failed = [run for run in view.runs if run.state is RunState.FAILED and run.ended is not None]
-    before = view.schedule.status.condition(READY)
+    before = view.schedule.status.condition(ConditionType.READY)
     if not failed and before is not None and before.reason == ScheduleReason.LAST_RUN_FAILED:
-        return Readiness(ready=False, reason=before.reason, message=before.message)
+        return Readiness(ready=False, reason=ScheduleReason(before.reason), message=before.message)
     newest = max(failed, key=lambda run: (run.ended, run.order), default=None)
     which = f"CheckpointReplication {newest.name!r} failed: {newest.reason}" if newest is not None else "It failed"
     text = f"{which}; its status says why. The next run starts at status.nextScheduleTime all the same."
