@@ -44,13 +44,20 @@ class Policies:
     def patch_namespace(self, name: str, **metadata: Any) -> None:
         self.story.request("PATCH", f"/api/v1/namespaces/{name}", body={"metadata": metadata}, content_type=MERGE)
 
-    def template(self, **changes: Any) -> dict[str, Any]:
-        """A Schedule that never runs by itself."""
+    def template(self, *, through: str = "", **changes: Any) -> dict[str, Any]:
+        """A Schedule that never runs by itself; ``through`` a cluster connection, or else with the token there is."""
         places = {
             where: {key: value for key, value in place.items() if key != "vaultID"}
             for where, place in self.story.pair().items()
         }
-        replication = {**places, "tokenSecretRef": {"name": "cbr-token"}, "endpoint": self.story.cloud.url}
+        replication: dict[str, Any] = {
+            **places,
+            "tokenSecretRef": {"name": "cbr-token"},
+            "endpoint": self.story.cloud.url,
+        }
+        if through:
+            connection = {"kind": "ClusterCBRConnection", "name": through}
+            replication = {"destination": places["destination"], "connectionRef": connection}
         return schedule_spec(schedule=NEVER, replicationTemplate={"spec": replication}, **changes)
 
     def create(self, name: str = "", *, targets: list[str] | None = None, **template: Any) -> str:

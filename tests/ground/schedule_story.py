@@ -133,6 +133,17 @@ class Schedules:
         path = f"{API}/namespaces/{self.namespace}/checkpointreplications"
         return self.story.items(f"{path}?labelSelector=cbr-operator.io/schedule%3D{name}")
 
+    def reason_of(self, run: str) -> str:
+        """The reason of a run's Succeeded, empty while there is none."""
+        found = self.story.request("GET", f"{API}/namespaces/{self.namespace}/checkpointreplications/{run}")
+        conditions = found["status"].get("conditions", [])
+        return next((str(each["reason"]) for each in conditions if each["type"] == "Succeeded"), "")
+
+    def wait_for_reason(self, run: str, *reasons: str) -> str:
+        """Wait until a run's Succeeded has one of these reasons; which one."""
+        eventually(lambda: self.reason_of(run) in reasons, what=f"{run} is one of {reasons}")
+        return self.reason_of(run)
+
     def run_names(self, name: str = "nightly") -> list[str]:
         return [each["metadata"]["name"] for each in self.runs(name)]
 

@@ -74,6 +74,26 @@ def test_a_run_of_a_policys_schedule_goes_its_way(policies: Policies, story: Sto
         eventually(lambda: "newestCopyTime" not in policies.status())
 
 
+def test_what_a_cluster_connection_allows_holds_for_the_runs_of_a_policy(policies: Policies, story: Story) -> None:
+    """Nothing but destination and connection in the template: region and project of the source are the connection's."""
+    inside, outside = policies.namespace(policies.pair_line()), policies.namespace(policies.pair_line())
+    story.put_secret("cbr", namespace=story.namespace, password=story.user())
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": inside}}
+    name = f"prod-{story.namespace}"
+    allowed = {"from": "Selector", "selector": selector}
+    story.connection(name, kind="ClusterCBRConnection", allowedNamespaces=allowed)
+    with policies.operator(OPERATOR_NAMESPACE=story.namespace):
+        policies.create(through=name)
+        ends = {}
+        for namespace in (inside, outside):
+            [made] = policies.wait_for_schedules(namespace, 1)
+            schedules = Schedules(story, namespace)
+            schedules.run_now("please", made["metadata"]["name"])
+            [run] = schedules.wait_for_runs(1, made["metadata"]["name"])
+            ends[namespace] = schedules.wait_for_reason(run, "AllReplicated", "NamespaceNotAllowed")
+        assert ends == {inside: "AllReplicated", outside: "NamespaceNotAllowed"}
+
+
 def test_edits_by_hand_are_undone_and_everything_else_is_left_alone(policies: Policies, story: Story) -> None:
     namespace = policies.namespace(policies.pair_line())
     schedules = Schedules(story, namespace)
