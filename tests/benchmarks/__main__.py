@@ -7,7 +7,7 @@ the figures and held by the tests.
 import argparse
 from collections.abc import Callable
 
-from benchmarks import following, kills, reaction, restart, submissions
+from benchmarks import connections, following, kills, planning, reaction, restart, submissions
 from benchmarks.ground import show
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -16,6 +16,8 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "kills": kills.run,
     "following": following.run,
     "restart": restart.run,
+    "connections": connections.run,
+    "planning": planning.run,
 }
 
 

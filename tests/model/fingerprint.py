@@ -44,7 +44,7 @@ def fingerprint(world: World) -> int:
         walk.see([process.skew, process.watching, process.watch_begun, process.leaving])
         walk.see([process.watch, process.watch_held_until, process.frozen_until])
         walk.see(process.requests)
-        walk.see(process.sweep_sleep)
+        walk.see(process.sweepers)
         walk.see(process.loop.timers())
         walk.see(process.loop.tasks())
         walk.see(process.engine)
@@ -136,7 +136,9 @@ class _Walk:
         """An object in the cache, packed; its version counts from the newest one."""
         if self.once(it):
             self.see([it.uid, it.version, hash(it.packed.replace(b"%d" % it.version, b""))])
-            self.see([it.place, it.refusal, it.reason, it.vault, it.notes])
+            for name, value in _attributes(it):
+                if name not in ("packed", "version", "uid"):
+                    self.see(value)
 
     def request(self, it: Request) -> None:
         if self.once(it):

@@ -221,8 +221,8 @@ def _from_outside(world: World) -> Iterator[Move]:
         if len(leading) == 1:
             yield Move("a second operator leads, too", world.start)
     for process in leading:
-        if process.sweep_sleep is not None and not process.sweep_sleep.done():
-            yield Move(f"{process.name} sweeps", partial(process.sweep_sleep.set_result, None))
+        if process.sweepers:
+            yield Move(f"{process.name} sweeps", process.sweep)
     for body in world.api.objects.values():
         yield from _done_to(world, body)
     if world.api.made < 2:

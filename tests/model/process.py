@@ -10,12 +10,15 @@ from typing import Any
 from cbr_operator.engine.engine import Engine, World
 from cbr_operator.engine.sweep import SWEEP_SECONDS
 from cbr_operator.kinds.common import ResourceKind
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import (
     Credential,
     EventNote,
     Facts,
     Json,
+    LoginFacts,
+    LoginRequest,
     Page,
     ReplicateRequest,
     SecretData,
@@ -24,7 +27,7 @@ from cbr_operator.ports import (
 from cbr_operator.rules.access import parse_pattern
 from cbr_operator.rules.view import Policy
 from model.loop import ModelLoop
-from model.times import wall
+from model.times import FIRST_VERSION, wall
 
 PATTERN = parse_pattern("https://cbr.*.myhuaweicloud.com")
 LIST_AGAIN = 5.0
@@ -84,8 +87,14 @@ class Process:
 
     def __post_init__(self) -> None:
         self.loop = ModelLoop(self.now)
-        self.sweep_sleep: asyncio.Future[None] | None = None
-        policy = Policy(allowed_endpoints=(PATTERN,), holder=self.name, led_since=wall(self.now() + self.skew))
+        self.sweepers: list[asyncio.Future[None]] = []
+        """They sleep between two sweeps."""
+        policy = Policy(
+            allowed_endpoints=(PATTERN,),
+            holder=self.name,
+            led_since=wall(self.now() + self.skew),
+            cluster_wide=False,
+        )
         world = World(
             kube=KubePort(self),
             cloud=CloudPort(self),
@@ -98,6 +107,7 @@ class Process:
 
         def build() -> None:
             self.engine = Engine(world, policy, namespaces=(), workers=WORKERS, polling=(15.0, 300.0))
+            self.controller = next(each for each in self.engine.controllers if each.kind == REPLICATIONS)
             self.work = self.loop.create_task(self._lead())
 
         self.loop.call_soon(build)
@@ -119,6 +129,11 @@ class Process:
         self.work.cancel()
         await self.engine.submitter.drain(180.0)
         self.over = True
+
+    def sweep(self) -> None:
+        """Its sweepers have slept for long enough: they may have begun before the story."""
+        for sleeper in self.sweepers:
+            sleeper.done() or sleeper.set_result(None)
 
     def tell_to_stop(self) -> None:
         """SIGTERM, or the Lease is lost."""
@@ -164,7 +179,7 @@ class ClockPort:
         process = self._process
         done = process.loop.create_future()
         if seconds == SWEEP_SECONDS:
-            process.sweep_sleep = done  # it may have slept for long when the story begins
+            process.sweepers = [each for each in (*process.sweepers, done) if not each.done()]
         timer = process.loop.call_later(seconds, lambda: done.done() or done.set_result(None))
         try:
             await done
@@ -182,10 +197,13 @@ class KubePort:
         self._ask = process.ask
 
     async def list_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
+        if kind != REPLICATIONS:  # there are no others in these stories
+            yield Page((), FIRST_VERSION)
+            return
         yield await self._ask("list", kind=kind.kind, namespace=namespace)
 
-    async def list_version_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
-        yield await self._ask("list", kind=kind.kind, namespace=namespace)
+    def list_version_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
+        return self.list_pages(kind, namespace=namespace)
 
     async def get(self, kind: ResourceKind, *, namespace: str, name: str) -> Json:
         body: Json = await self._ask("get", kind=kind.kind, namespace=namespace, name=name)
@@ -201,6 +219,9 @@ class KubePort:
 
     async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
         await self._ask("delete", kind=kind.kind, namespace=namespace, name=name, uid=uid, version=version)
+
+    async def read_config_map(self, *, namespace: str, name: str) -> SecretData:
+        raise AssertionError("no connection, no certificates")
 
     async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
         raise AssertionError("no replication creates anything")
@@ -235,3 +256,9 @@ class CloudPort:
     ) -> Facts:
         facts: Facts = await self._ask("list_operation_logs", target=target, credential=credential, since=since)
         return facts
+
+    async def log_in(self, request: LoginRequest) -> LoginFacts:
+        raise AssertionError("no connection, no login")
+
+    def leave(self, connection: str) -> None:
+        raise AssertionError("no connection, none to leave")

@@ -173,7 +173,7 @@ class World:
     def deliver(self, process: Process) -> None:
         """The oldest news reach a process."""
         kind, body = process.watch.popleft()
-        controller = process.engine.controllers[0]
+        controller = process.controller
         process.loop.call_soon(controller.deleted if kind == "DELETED" else controller.changed, body)
 
 

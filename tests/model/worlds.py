@@ -48,10 +48,7 @@ def _during_a_sweep() -> World:
     while options := moves(world):
         options[0].act()
         world.settle()
-    sleep = world.processes[0].sweep_sleep
-    if sleep is None:
-        raise AssertionError("the first list is complete, so the sweeper sleeps")
-    sleep.set_result(None)
+    world.processes[0].sweep()
     world.settle()
     answer_later(world, world.queue()[0], 4.0)
     world.create("a")

@@ -61,7 +61,7 @@ def test_deleted_during_its_call_the_answer_goes_to_an_event_and_the_log(story: 
     pair = story.pair(destinations=2)
     vault = pair["source"]["vaultID"]
     story.fault(vault, hang=True, after=True)
-    with story.operator(SETTLE_SECONDS="3", REQUEST_TIMEOUT_SECONDS="30") as operator:
+    with story.operator(SETTLE_SECONDS="2", REQUEST_TIMEOUT_SECONDS="15") as operator:
         story.create("orders", source=pair["source"], destination=pair["destinations"][0])
         eventually(lambda: story.accepted(vault))
         story.delete("orders")
@@ -110,7 +110,7 @@ def test_one_of_two_leads_and_the_other_follows(story: Story) -> None:
 
 
 def test_a_wrong_setting_or_a_missing_kind_ends_the_start_with_one_line(story: Story) -> None:
-    for name, value in (("DENIED_NETWORKS", "10.0.0.0/8"), ("WORKERS", "many")):
+    for name, value in (("DENIED_NETWORKS", "10.0.0.1/8"), ("WORKERS", "many")):
         operator = story.operator(f"wrong-{name}", **{name: value})
         operator.start(ready=False)
         assert operator.process is not None

@@ -12,6 +12,7 @@ from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.worker import spread
 from cbr_operator.rules.lanes import Place
 from ground.objects import DESTINATION, SOURCE, body, spec
 
@@ -159,6 +160,20 @@ def test_at_most_one_of_a_lane_is_in_front(actions: list[tuple[str, str]]) -> No
         assert front == ([min(ready)] if ready and held <= {min(ready)} else [])
 
 
+async def test_a_key_in_a_hurry_comes_first_and_once() -> None:
+    queue = WorkQueue()
+    for name in ("a", "b", "c"):
+        queue.add(("dr", name))
+    queue.hurry(("dr", "c"))
+    queue.hurry(("dr", "new"))
+    order = [await queue.get() for _ in range(4)]
+    assert [name for _, name in order] == ["new", "c", "a", "b"]
+    queue.hurry(("dr", "a"))  # a worker has it: it comes again after that
+    assert len(queue) == 0
+    queue.done(("dr", "a"))
+    assert await queue.get() == ("dr", "a")
+
+
 async def test_a_key_that_changes_while_it_is_worked_on_comes_once_more() -> None:
     queue = WorkQueue()
     queue.add(("dr", "a"))
@@ -184,6 +199,22 @@ async def test_the_newest_plan_for_a_key_counts() -> None:
     assert [await queue.get(), await queue.get()] == [("dr", "b"), ("dr", "a")]
     assert len(queue) == 0
     queue.close()
+
+
+async def test_plans_that_are_made_anew_do_not_pile_up() -> None:
+    queue = WorkQueue()
+    for number in range(10_000):
+        queue.add_after(("dr", str(number % 3)), 100_000.0 + number)
+    assert len(queue._timers) < 100
+    queue.add_after(("dr", "soon"), 0.0)
+    assert await queue.get() == ("dr", "soon")
+    queue.close()
+
+
+def test_looks_are_spread_and_a_deadline_of_days_is_not_hours_late() -> None:
+    assert spread(10.0, chance=1.0) == 11.0
+    assert spread(10.0, chance=0.0) == 10.0
+    assert spread(172_800.0, chance=1.0) == 172_830.0
 
 
 async def test_whoever_waits_for_work_gets_it() -> None:

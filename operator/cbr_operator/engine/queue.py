@@ -36,6 +36,18 @@ class WorkQueue:
             self._ready.append(key)
             self._arrived.set()
 
+    def hurry(self, key: Key) -> None:
+        """Look at this key before all others: what it has been woken for passes."""
+        if key in self._queued:
+            self._ready.remove(key)
+        elif key not in self._working:
+            self._queued.add(key)
+        else:
+            self._again.add(key)
+            return
+        self._ready.appendleft(key)
+        self._arrived.set()
+
     def add_after(self, key: Key, seconds: float | None) -> None:
         """Look at this key after so many seconds, instead of what was planned before; None: nothing is planned."""
         if seconds is None:
@@ -43,6 +55,11 @@ class WorkQueue:
             return
         due = asyncio.get_running_loop().time() + seconds
         self._due[key] = due
+        if len(self._timers) > 2 * len(self._due) + 64:  # plans of hours that were made anew would pile up till then
+            self._timers = [(each, of) for of, each in self._due.items()]
+            heapq.heapify(self._timers)
+            self._set_timer()
+            return
         heapq.heappush(self._timers, (due, key))
         if self._timers[0] == (due, key):
             self._set_timer()

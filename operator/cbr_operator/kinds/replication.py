@@ -4,8 +4,8 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from cbr_operator.kinds.common import Metadata, Model, ResourceKind
-from cbr_operator.kinds.replication_spec import Spec
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind, first_error
+from cbr_operator.kinds.replication_spec import Spec, SubmissionSpec, TrackingSpec
 from cbr_operator.kinds.replication_status import Status
 
 REPLICATIONS = ResourceKind(kind="CheckpointReplication", plural="checkpointreplications")
@@ -24,6 +24,16 @@ class Replication(Model):
     spec_error: str = ""
     status: Status
 
+    @property
+    def tracking(self) -> TrackingSpec:
+        """Whether and how long to follow the copying; the defaults where the spec cannot be read."""
+        return self.spec.tracking if self.spec is not None else TrackingSpec()
+
+    @property
+    def submission_limits(self) -> SubmissionSpec:
+        """How long to try to submit; the defaults where the spec cannot be read."""
+        return self.spec.submission if self.spec is not None else SubmissionSpec()
+
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
         """Read an object; only metadata or a status that cannot be read raise ``pydantic.ValidationError``."""
@@ -32,7 +42,5 @@ class Replication(Model):
         try:
             spec = Spec.model_validate(body.get("spec") or {})
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in ("spec", *first["loc"]))
-            return cls(metadata=metadata, spec=None, spec_error=f"{place}: {first['msg']}", status=status)
+            return cls(metadata=metadata, spec=None, spec_error=first_error(error), status=status)
         return cls(metadata=metadata, spec=spec, status=status)

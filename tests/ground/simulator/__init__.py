@@ -2,16 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from ground.simulator.calls import Call
+from ground.simulator.calls import Call, Request
 from ground.simulator.errors import GATEWAY, SERVICE, gateway_body, service_body, unauthorized_body
 from ground.simulator.faults import Fault, as_bytes
+from ground.simulator.iam import Iam, Key, Login, User
 from ground.simulator.server import Cloud
 from ground.simulator.settings import Settings
 from ground.simulator.vaults import DOCUMENTED_EXAMPLE, Backup, Vault, make_backups, make_fleet
@@ -21,6 +22,8 @@ __all__ = [
     "SERVICE",
     "Backup",
     "Call",
+    "Login",
+    "Request",
     "Settings",
     "Simulator",
     "Vault",
@@ -123,6 +126,10 @@ class Simulator:
         """
         self._cloud.faults.add(vault_id, _fault(**fault))
 
+    def order_read(self, name: str, **fault: Any) -> None:
+        """Order a fault for the reads of a list, ``backups`` or ``operation-logs``, as with ``order``."""
+        self._cloud.read_faults.add(name, _fault(**fault))
+
     def release(self) -> None:
         """Let everything that hangs go on, and forget what was ordered."""
         done = threading.Event()
@@ -134,9 +141,9 @@ class Simulator:
         self._loop.call_soon_threadsafe(release)
         done.wait(10)
 
-    def finish_copying(self, vault_id: str = "") -> None:
-        """Let what is being copied from a vault, or from all, end now."""
-        self._cloud.vaults.finish_copying(vault_id, self._cloud.now())
+    def finish_copying(self, vault_id: str = "", count: int | None = None) -> None:
+        """Let what is being copied from a vault, or from all, end now; with ``count`` so many copies of it."""
+        self._cloud.vaults.finish_copying(vault_id, self._cloud.now(), count)
 
     # ---------------------------------------------------------------------------------------------- reading
 
@@ -152,9 +159,36 @@ class Simulator:
         """How many calls on a vault were ever under way at once."""
         return self._cloud.calls.most_at_once[vault_id]
 
+    def requests(self) -> list[Request]:
+        """Every request for vaults, in the order in which they came."""
+        return self._cloud.calls.requests()
+
+    @property
+    def iam(self) -> Iam:
+        """Its users, keys and logins."""
+        return self._cloud.iam
+
+    def add_user(
+        self, name: str, password: str, *, domain: str = "acme", life: float = 86400.0, projects: Iterable[str] = ()
+    ) -> None:
+        """Add an IAM user, or change one; tokens that were given stay."""
+        self.iam.users[domain, name] = User(password, life, frozenset(projects))
+
+    def add_key(self, key_id: str, secret: str, *, security_token: str = "") -> None:
+        """Add an access key, or change one. From then on signatures are checked."""
+        self.iam.keys[key_id] = Key(secret, security_token)
+
     def gets(self) -> dict[str, int]:
         """How often each list was read."""
         return dict(self._cloud.calls.gets)
+
+    def refused(self, token: str) -> int:
+        """How many requests came with this token after it had expired."""
+        return self._cloud.calls.refused[token]
+
+    def gets_of(self, vault_id: str, name: str = "backups") -> int:
+        """How often a list of this vault was read."""
+        return self._cloud.calls.gets_of[name, vault_id]
 
 
 def _fault(*, service: str = "", gateway: str = "", json: Any = None, **fields: Any) -> Fault:
