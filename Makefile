@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds lint test demo bench lock clean
+.PHONY: help venv assets crds lint test demo bench lock explore clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ LOCK := uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-ve
 lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the newest versions)
 	@PATH="$(BIN):$$PATH" $(LOCK) --output-file requirements/run.txt
 	@PATH="$(BIN):$$PATH" $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+
+# DEEPER=1 takes several hours on two cores.
+explore: venv ## Explore the model further than make test does: DEEPER=1 fault more on each way, EXAMPLES=5000 random ways
+	@EXPLORE_DEEPER='$(DEEPER)' EXPLORE_EXAMPLES='$(or $(EXAMPLES),5000)' $(BIN)/python -m pytest --quiet tests/model
 
 clean: ## Remove .venv and every cache in the checkout (the built Kubernetes programs stay in the user's cache)
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -28,3 +28,16 @@ def test_a_late_answer_keeps_when_the_first_unknown_attempt_was() -> None:
         (body,) = story.world.api.objects.values()
         assert body["status"]["submission"]["outcome"] == "Submitted"
         assert body["status"]["submission"]["firstUnknownAt"]
+
+
+def test_what_another_object_follows_is_not_adopted() -> None:
+    """The other one's call falls into the window of a first call that was lost, and of a second one."""
+    with told(lambda: World(names=("a", "b"))) as story:
+        story.until("process-1's replicate: lost on its way")  # a's
+        story.until("process-1's replicate: answered")  # b's, while a pauses
+        story.until("process-1's replicate: lost on its way")  # a's second and last
+        story.go_on()
+        outcomes = {
+            name: body["status"]["submission"]["outcome"] for (_, name), body in story.world.api.objects.items()
+        }
+        assert outcomes == {"a": "Unresolved", "b": "Submitted"}

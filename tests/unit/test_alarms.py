@@ -30,6 +30,9 @@ class JumpingClock:
         self._woken.clear()
         await self._woken.wait()
 
+    def chance(self) -> float:
+        return 0.0
+
     async def move(self, by: timedelta) -> None:
         """Jump, and let the sleeper look."""
         self.time += by
