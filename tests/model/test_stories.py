@@ -41,3 +41,15 @@ def test_what_another_object_follows_is_not_adopted() -> None:
             name: body["status"]["submission"]["outcome"] for (_, name), body in story.world.api.objects.items()
         }
         assert outcomes == {"a": "Unresolved", "b": "Submitted"}
+
+
+def test_a_namesake_that_a_result_comes_upon_is_decided_about() -> None:
+    """The result is read again just when another namesake was created, of which no news have come yet."""
+    with told(World) as story:
+        story.until("process-1's replicate: answered")
+        story.until("a is deleted and created anew")
+        story.until("process-1's patch_status: done")
+        story.until("time passes")
+        story.until("a is deleted and created anew")
+        story.go_on()
+        assert story.world.cloud.accepted == {"uid-1": 1, "uid-3": 1}
