@@ -31,6 +31,9 @@ class World:
     followed: bool = True
     """The objects want their copying followed; else a story ends with the submission."""
 
+    people: bool = True
+    """Somebody may delete, create and suspend objects while the operator is at work."""
+
     def __post_init__(self) -> None:
         LOG.clear()
         self.time = FIRST_MOMENT

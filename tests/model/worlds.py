@@ -60,7 +60,9 @@ def _during_a_sweep() -> World:
 
 ONE["an object created during a sweep"] = _during_a_sweep
 DEEP: dict[str, Callable[[], World]] = {
-    f"{cloud}, not followed": partial(World, traits=_CLOUDS[cloud], followed=False)
+    f"{cloud}, servers and processes alone, not followed": partial(
+        World, traits=_CLOUDS[cloud], followed=False, people=False
+    )
     for cloud in ("a plain cloud", "records that appear late")
 }
 WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}
