@@ -128,9 +128,9 @@ class Engine:
         kinds = [CONNECTIONS, *([CLUSTER_CONNECTIONS] if policy.cluster_wide else [])]
         self._of_connections = {kind.kind: self._controller_of(kind) for kind in kinds}
         self.controllers = (
+            replace(replications, done=self._calls.wake_next),
             *self._of_connections.values(),
             *([self._controller(NAMESPACES, self._labels, WorkQueue(), _nothing)] if policy.cluster_wide else []),
-            replace(replications, done=self._calls.wake_next),
         )
 
     def _controller_of(self, kind: ResourceKind) -> Controller:
