@@ -7,6 +7,7 @@ was created in its loop since it began: a call under way must not be among them,
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -22,10 +23,15 @@ WATCH_SECONDS = 240
 """How long the API server keeps a watch request open."""
 LOGIN_SECONDS = 300
 """A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+LOGIN_PAUSE_SECONDS = 5.0
+"""Between two logins at least."""
 IDLE_SECONDS = 0.05
 """How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
+
+LEAVE_SECONDS = 5.0
+"""How long Kopf's tasks may take to end; what is left of them ends with the process."""
 
 Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 """Gives a new authenticated session, the server's URL and the default namespace; Kopf closes the session."""
@@ -49,6 +55,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._watching: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        self._next_login = 0.0
         self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -76,11 +83,14 @@ class Watch:
         except Exception:
             # Whatever ends Kopf ends the process gracefully: the log says why, a restart begins anew.
             logger.exception("Watching ended in an error")
+        self._tell_end()
+
+    def _tell_end(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def _operate(self) -> None:
         self._watching = asyncio.get_running_loop()
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
             # Kopf would ask for a user name, which a container's numeric user has not got.
@@ -90,6 +100,15 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=self._stop,
         )
+        over, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # The end of one kind's watch is the end of watching. Kopf would wait for the others, of which one can take
+        # its cancellation for a lost connection, and stay for ever.
+        self._tell_end()
+        for task in left:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+        for task in over:
+            task.result()
 
     def _registry(self) -> kopf.OperatorRegistry:
         """The handlers: hand over, nothing else; what an object means is for the worker to find out."""
@@ -100,6 +119,7 @@ class Watch:
 
         @kopf.on.login(registry=registry)
         async def log_in(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - as above
+            await self._pause_between_logins()
             session, server, namespace = self._login()
             return kopf.AiohttpSession(
                 aiohttp_session=session,
@@ -109,6 +129,12 @@ class Watch:
             )
 
         return registry
+
+    async def _pause_between_logins(self) -> None:
+        """Kopf logs in anew after each 401, at once, and asks again: a lasting one would keep it running in circles."""
+        now = time.monotonic()
+        self._next_login = max(now, self._next_login) + LOGIN_PAUSE_SECONDS
+        await asyncio.sleep(self._next_login - LOGIN_PAUSE_SECONDS - now)
 
     def _observe(self, registry: kopf.OperatorRegistry, controller: Controller) -> None:
         kind = controller.kind
