@@ -30,6 +30,9 @@ IDLE_SECONDS = 0.05
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
 
+LEAVE_SECONDS = 5.0
+"""How long Kopf's tasks may take to end; what is left of them ends with the process."""
+
 Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 """Gives a new authenticated session, the server's URL and the default namespace; Kopf closes the session."""
 
@@ -80,11 +83,14 @@ class Watch:
         except Exception:
             # Whatever ends Kopf ends the process gracefully: the log says why, a restart begins anew.
             logger.exception("Watching ended in an error")
+        self._tell_end()
+
+    def _tell_end(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def _operate(self) -> None:
         self._watching = asyncio.get_running_loop()
-        await kopf.operator(
+        tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
             # Kopf would ask for a user name, which a container's numeric user has not got.
@@ -94,6 +100,15 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=self._stop,
         )
+        over, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # The end of one kind's watch is the end of watching. Kopf would wait for the others, of which one can take
+        # its cancellation for a lost connection, and stay for ever.
+        self._tell_end()
+        for task in left:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+        for task in over:
+            task.result()
 
     def _registry(self) -> kopf.OperatorRegistry:
         """The handlers: hand over, nothing else; what an object means is for the worker to find out."""
