@@ -1,13 +1,14 @@
 """startTime and the submission deadline: as in a Job, and standing still while an object is held on purpose."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import Condition
 from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Status
-from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, with_conditions
+from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, statement_of, with_conditions
 from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, ReadSecret, View
 
 
@@ -49,6 +50,12 @@ def paused(view: View) -> Status:
     return status.model_copy(update={"submission": submission.model_copy(update={"suspended_time": view.now})})
 
 
+def deadline_of(replication: Replication, status: Status, start: datetime) -> datetime:
+    """When spec.submission.deadlineSeconds ends what began then."""
+    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
+    return start + timedelta(seconds=replication.submission_limits.deadline_seconds + suspended)
+
+
 def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     """``decision``, unless spec.submission.deadlineSeconds ends the waiting first.
 
@@ -61,8 +68,7 @@ def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     looking = looking or (isinstance(decision.action, LookAtVault) and not decision.blocked)
     if looking or is_paused(said) or status.start_time is None or (said is not None and said.status == FALSE):
         return decision
-    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
-    deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
+    deadline = deadline_of(view.replication, status, status.start_time)
     left = (deadline - view.now).total_seconds()
     if left > 0:
         return replace(decision, again=left if decision.again is None else min(left, decision.again))
@@ -79,6 +85,5 @@ def _given_up(view: View, status: Status, spec: Spec) -> Status:
         f"nothing will be.{why} To try again, create a new resource."
     )
     statement = Statement(FALSE, Reason.SUBMISSION_DEADLINE_EXCEEDED, text)
-    before = status.condition(ConditionType.ACCEPTED)
-    accepted = Statement(before.status, Reason(before.reason), before.message) if before is not None else ACCEPTED
+    accepted = statement_of(status, ConditionType.ACCEPTED) or ACCEPTED
     return with_conditions(view.replication, status, now=view.now, accepted=accepted, submitted=statement)

@@ -7,12 +7,13 @@ from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.conditions import FALSE, Statement, is_final, observed, with_conditions
 from cbr_operator.rules.expiry import finished
 from cbr_operator.rules.lanes import FOLLOWED
-from cbr_operator.rules.resolution import resolve
+from cbr_operator.rules.resolution import answered_late, resolve
 from cbr_operator.rules.results import unresolved_yet
 from cbr_operator.rules.submission import decide_submission
 from cbr_operator.rules.tracking import follow
 from cbr_operator.rules.view import Decision, View
 
+_SENT_AGAIN_OR_LOOKED_FOR = frozenset({Outcome.NOT_SUBMITTED, Outcome.UNKNOWN})
 _ORPHANED = "the operator that made the call ended before it could write the answer."
 
 
@@ -30,6 +31,8 @@ def _next_step(view: View) -> Decision:
         return Decision()  # the answer under way decides; what is being deleted starts nothing
     if is_final(replication.status):
         return finished(view)
+    if submission is not None and submission.outcome in _SENT_AGAIN_OR_LOOKED_FOR and replication.status.backups:
+        return Decision(status=answered_late(view, submission), again=0.0)
     if submission is None or submission.outcome == Outcome.NOT_SUBMITTED:
         return decide_submission(view, replication.spec) if replication.spec else Decision(status=_unreadable(view))
     if submission.outcome == Outcome.PENDING:
