@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from cbr_operator.engine.cache import Cache
 from cbr_operator.engine.controller import named
 from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.removal import remove
 from cbr_operator.engine.schedules import ScheduleEntry, ScheduleStore
 from cbr_operator.engine.status_writer import StatusWriter
 from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
@@ -220,8 +221,10 @@ class PolicyKeeper:
 
     async def _delete(self, schedule: Schedule) -> None:
         metadata = schedule.metadata
-        await self._.kube.delete(
+        await remove(
+            self._.kube,
             SCHEDULES,
+            self._.schedules,
             namespace=metadata.namespace,
             name=metadata.name,
             uid=metadata.uid,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from cbr_operator.engine.alarms import Alarms
 from cbr_operator.engine.cache import Cache
 from cbr_operator.engine.controller import named
+from cbr_operator.engine.removal import remove
 from cbr_operator.engine.status_writer import StatusWriter
 from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
 from cbr_operator.kinds.common import Metadata
@@ -212,11 +213,17 @@ class ScheduleKeeper:
     async def _delete(self, run: Run) -> bool:
         """Delete an old run as it was seen; False where that must be tried again."""
         try:
-            await self._kube.delete(
-                REPLICATIONS, namespace=run.namespace, name=run.name, uid=run.uid, version=run.version
+            await remove(
+                self._kube,
+                REPLICATIONS,
+                self._cache,
+                namespace=run.namespace,
+                name=run.name,
+                uid=run.uid,
+                version=run.version,
             )
-        except (ConflictError, NotFoundError):
-            return True  # it changed, so an event decides again; or it is gone
+        except ConflictError:
+            return True  # it changed, so an event decides again
         except KubeError as error:
             where = named(REPLICATIONS, (run.namespace, run.name))
             logger.warning("An old run could not be deleted: %s", error, extra=where)
