@@ -62,13 +62,3 @@ class LabelSelector(Model):
         """Whether these labels meet every demand."""
         same = all(labels.get(key) == value for key, value in self.match_labels.items())
         return same and all(each.matches(labels) for each in self.match_expressions)
-
-
-class AnySelector(LabelSelector):
-    """Labels that must all be there; an empty one, written {}, takes everything."""
-
-    model_config = ConfigDict(json_schema_extra=validated())
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels meet every demand; of none, everything does."""
-        return not (self.match_labels or self.match_expressions) or super().matches(labels)
