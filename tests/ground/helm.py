@@ -79,15 +79,6 @@ class Helm:
         """The same as objects, by kind and ``namespace/name``, without the namespace where there is none."""
         return parse(self.template(values, **options))
 
-    def install(self, values: Values | None = None, *, namespace: str = NAMESPACE, chart: Path = CHART) -> str:
-        """Install the chart, or upgrade it if it is there; what Helm says, with the notes."""
-        command = ("upgrade", "--install", RELEASE, chart, "--namespace", namespace, "--create-namespace")
-        return self.run(*command, values=values)
-
-    def uninstall(self, *, namespace: str = NAMESPACE) -> str:
-        """Uninstall it; what Helm says, with the list of what stays."""
-        return self.run("uninstall", RELEASE, "--namespace", namespace)
-
 
 def parse(manifest: str) -> dict[tuple[str, str], Json]:
     """The objects in a manifest, by kind and ``namespace/name``, without the namespace where there is none."""
