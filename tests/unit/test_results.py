@@ -104,6 +104,18 @@ def test_an_answer_is_kept_with_every_id() -> None:
     assert (status.submission.outcome, status.submission.request_id) == ("Submitted", "req-1")
 
 
+def test_that_a_call_was_not_sent_frees_no_object_whose_records_were_adopted() -> None:
+    written, intent = intended()
+    submission = intent.model_copy(update={"outcome": "Adopted"})
+    adopted = written.model_copy(update={"status": written.status.model_copy(update={"submission": submission})})
+    for verdict in (REFUSED, UNKNOWN):
+        assert settled(adopted, tried(intent, verdict)) is None
+    status = settled(adopted, tried(intent, TAKEN))
+    assert status is not None
+    assert status.submission is not None
+    assert status.submission.outcome == "Submitted"
+
+
 def test_what_is_not_followed_is_not_said_to_wait() -> None:
     assert {each.state for each in after(TAKEN, tracking={"enabled": False}).backups} == {BackupState.UNKNOWN}
 
