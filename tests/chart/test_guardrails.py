@@ -19,7 +19,8 @@ def install(release: Release, story: Story, **guardrails: Any) -> None:
 
     def enforced() -> bool:
         try:
-            story.create("probe", source={**SOURCE, "vaultID": OTHER}, destination={**DESTINATION, "region": "nowhere"})
+            nowhere = {"region": "nowhere", "projectID": OTHER, "vaultID": OTHER}
+            story.create("probe", source={**nowhere, "region": "elsewhere"}, destination=nowhere)
         except ApiError as error:
             assert error.status == 403
             return True

@@ -19,7 +19,7 @@ def tell(story: Story) -> None:
     story.create("billing")
     story.wait_for("billing", "AllReplicated")
     story.release_faults()
-    eventually(lambda: story.names() == ["billing"])
+    eventually(lambda: story.names() == ["billing"], what="what has ended is deleted")
     assert len(story.posts(vault)) == 1
     assert story.events("billing")
 
@@ -62,7 +62,6 @@ def test_only_named_secrets_can_be_read(crds: ControlPlane, release: Release, st
         story.create("with-another", tokenSecretRef={"name": "other-token"})
         story.wait_for("with-the-named", "AllReplicated")
         eventually(lambda: story.condition("with-another", "Accepted") == ("Unknown", "WaitingForSecret"))
-        print(story.conditions("with-another"))
         assert "other-token" in story.message("with-another", "Accepted")
 
 

@@ -83,7 +83,7 @@ class Helm:
 def parse(manifest: str) -> dict[tuple[str, str], Json]:
     """The objects in a manifest, by kind and ``namespace/name``, without the namespace where there is none."""
     found: dict[tuple[str, str], Json] = {}
-    for each in yaml.safe_load_all(manifest):
+    for each in yaml.load_all(manifest, yaml.CSafeLoader):  # in C, since the CRDs are long
         if each is not None:
             metadata = each["metadata"]
             name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
