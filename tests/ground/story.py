@@ -112,8 +112,7 @@ class Story:
             log=self._folder / f"{name}.log",
             settings={"NAMESPACES": self.namespace, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": "2", **settings},
         )
-        self._operators.append(process)
-        return process
+        return self.take(process)
 
     def take(self, process: OperatorProcess) -> OperatorProcess:
         """Have an operator that was made elsewhere belong to this story."""
