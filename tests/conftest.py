@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,8 +54,13 @@ def crds(controlplane: ControlPlane) -> ControlPlane:
         controlplane.kubectl("apply", "--server-side", "-f", folder)
         controlplane.kubectl("wait", "--for=condition=Established", "-f", folder)
         # Discovery, by which kubectl knows short names, comes a moment after Established.
-        eventually(lambda: controlplane.kubectl("explain", "cpr", check=False).returncode == 0)
+        for kind in (path.stem.partition("_")[2] for path in folder.glob("*.yaml")):
+            eventually(partial(_explained, controlplane, kind))
     return controlplane
+
+
+def _explained(controlplane: ControlPlane, kind: str) -> bool:
+    return controlplane.kubectl("explain", kind, check=False).returncode == 0
 
 
 @pytest.fixture

@@ -10,12 +10,16 @@ import secrets
 import signal
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import astuple
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from cbr_operator.cloud.client import CbrClient
+from cbr_operator.cloud.connector import addresses_of
 from cbr_operator.engine.engine import Engine, World
 from cbr_operator.engine.sweep import NotInstalledError
 from cbr_operator.engine.system_clock import SystemClock
@@ -26,6 +30,7 @@ from cbr_operator.kube.events import EventPoster
 from cbr_operator.kube.lease import AlwaysHeld, Leadership, Lease
 from cbr_operator.ports import UnavailableError
 from cbr_operator.rules.access import parse_pattern
+from cbr_operator.rules.addresses import AddressRules, named_addresses
 from cbr_operator.rules.view import Policy
 from cbr_operator.settings import Settings
 from cbr_operator.telemetry.metrics import Gauges, Metrics
@@ -59,9 +64,11 @@ class Operator:
         self._metrics = Metrics(
             Gauges(
                 replications=lambda: self._engine.counts() if self._engine is not None else {},
+                newest_copies=self._newest_copies,
                 queue_depth=lambda: len(self._engine.queue) if self._engine is not None else 0,
                 watch_age=self._watch_age,
                 leader=lambda: self._engine is not None and self._lease.held(),
+                token_expiries=lambda: self._engine.token_expiries() if self._engine is not None else {},
             )
         )
 
@@ -105,19 +112,40 @@ class Operator:
             duration=self._settings.lease_duration_seconds,
         )
 
-    def _make_cloud(self) -> CbrClient:
+    def _make_cloud(self, addresses: AddressRules) -> CbrClient:
         settings = self._settings
         try:
             return CbrClient(
                 clock=self._clock,
                 request_timeout=settings.request_timeout_seconds,
+                address_problem=addresses.problem,
                 ca_file=Path(settings.ca_file) if settings.ca_file else None,
                 on_call=self._metrics.count_cloud_request,
             )
         except OSError as error:
             raise StartError(f"CBR_OPERATOR_CA_FILE={settings.ca_file!r} cannot be used: {error}") from None
 
-    def _make_engine(self, kube: KubeClient, cloud: CbrClient, poster: EventPoster) -> Engine:
+    async def _addresses(self, connection: Connection) -> AddressRules:
+        """Which addresses the cloud's calls may go to; the API server's are looked up once."""
+        patterns = map(parse_pattern, self._settings.allowed_endpoints)
+        denied = tuple(map(ip_network, self._settings.denied_networks))
+        servers = await addresses_of(urlsplit(connection.server).hostname or "")
+        return AddressRules(denied, frozenset(map(ip_address, servers)), named_addresses(patterns))
+
+    def _make_policy(self, connection: Connection, addresses: AddressRules) -> Policy:
+        settings = self._settings
+        return Policy(
+            allowed_endpoints=tuple(map(parse_pattern, settings.allowed_endpoints)),
+            holder=self._identity,
+            led_since=self._clock.now(),
+            request_timeout=settings.request_timeout_seconds,
+            settle=settings.settle_seconds,
+            operator_namespace=settings.operator_namespace or connection.default_namespace,
+            cluster_wide=not settings.namespaces,
+            addresses=addresses,
+        )
+
+    def _make_engine(self, kube: KubeClient, cloud: CbrClient, poster: EventPoster, policy: Policy) -> Engine:
         settings = self._settings
         world = World(
             kube=kube,
@@ -127,13 +155,6 @@ class Operator:
             post=poster.post,
             count_submission=self._metrics.count_submission,
             count_status_write=self._metrics.count_status_write,
-        )
-        policy = Policy(
-            allowed_endpoints=tuple(map(parse_pattern, settings.allowed_endpoints)),
-            holder=self._identity,
-            led_since=self._clock.now(),
-            request_timeout=settings.request_timeout_seconds,
-            settle=settings.settle_seconds,
         )
         return Engine(
             world,
@@ -166,9 +187,10 @@ class Operator:
 
     async def _lead(self, kube: KubeClient, connection: Connection) -> int:
         """Fill the cache, decide and watch, until told to stop or until the Lease or the watch is lost."""
-        cloud = self._make_cloud()
+        addresses = await self._addresses(connection)
+        cloud = self._make_cloud(addresses)
         poster = EventPoster(kube, dropped=self._metrics.count_dropped_event)
-        engine = self._make_engine(kube, cloud, poster)
+        engine = self._make_engine(kube, cloud, poster, self._make_policy(connection, addresses))
         watch = self._make_watch(connection, engine)
         try:
             if not await self._unless_stopped(self._fill(engine)):
@@ -205,6 +227,10 @@ class Operator:
             task.cancel()
         await asyncio.wait(tasks)
         return 0 if told else 1
+
+    def _newest_copies(self) -> dict[tuple[str, str, str, str], float]:
+        found = self._engine.newest_copies() if self._engine is not None else {}
+        return {astuple(pair): moment.timestamp() for pair, moment in found.items()}
 
     def _watch_age(self) -> float:
         return self._clock.boottime() - self._watch_seen if self._engine is not None else 0.0

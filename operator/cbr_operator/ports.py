@@ -32,14 +32,55 @@ class Clock(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How requests travel, beside where they go."""
+
+    connection: str = ""
+    """Uid of the connection that says so; empty for what uses none."""
+    ca: str = field(default="", repr=False)
+    """Certificates to trust beside the system's and the operator's own, PEM."""
+    proxy: str = ""
+    """URL of a proxy; empty: the one that the environment names, if any."""
+    requests_per_second: int = 0
+    """How many requests may be made by all that travel together; 0: any number."""
+
+
+DIRECT = Route()
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKey:
+    """What requests are signed with."""
+
+    id: str = field(repr=False)
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """What authenticates a call, and whose it is."""
 
     owner: str
     """Whose it is, e.g. ``Secret dr/cbr-token token``: refusals hold all calls with the same owner."""
     version: str
-    """The resourceVersion of the Secret it was read from."""
+    """The resourceVersion of the Secret it was read from; with a connection, also the generation of its spec."""
     token: str = field(repr=False)
+    """Sent as X-Auth-Token; beside an access key as X-Security-Token, and empty unless that is a temporary one."""
+    access_key: AccessKey | None = None
+    """Signs each call, in place of X-Auth-Token."""
+    route: Route = DIRECT
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequest:
+    """A login at IAM, for a token that is good for one project."""
+
+    endpoint: str
+    domain_name: str
+    user_name: str
+    password: str = field(repr=False)
+    project_id: str
+    route: Route = DIRECT
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +126,15 @@ class Facts:
     """The cloud's Date header minus our wall clock when it came, in seconds; its grain is one second."""
 
 
+@dataclass(frozen=True, slots=True)
+class LoginFacts:
+    """What happened to one login."""
+
+    facts: Facts
+    token: str = field(default="", repr=False)
+    """What came as X-Subject-Token."""
+
+
 class Cloud(Protocol):
     """The calls this operator makes. None of them retries, redirects or raises: what happened is in the Facts."""
 
@@ -101,13 +151,19 @@ class Cloud(Protocol):
     ) -> Facts:
         """One page of the vault's operation log: replications since a moment by the cloud's clock."""
 
+    async def log_in(self, request: LoginRequest) -> LoginFacts:
+        """Ask IAM for a token. No password or token is in its Facts."""
+
+    def leave(self, connection: str) -> None:
+        """A connection is gone: close what was open for it."""
+
 
 # ----------------------------------------------------------------------------------------- the API server
 
 
 @dataclass(frozen=True, slots=True)
 class SecretData:
-    """A Secret as read: its version and its decoded data."""
+    """A Secret, or a ConfigMap, as read: its version and its decoded data."""
 
     resource_version: str
     data: dict[str, bytes] = field(repr=False)
@@ -178,6 +234,9 @@ class Kube(Protocol):
 
     async def read_secret(self, *, namespace: str, name: str) -> SecretData:
         """One Secret."""
+
+    async def read_config_map(self, *, namespace: str, name: str) -> SecretData:
+        """One ConfigMap, in the form of a Secret."""
 
     async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
         """Create an object; ConflictError when there is one of this name."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -36,12 +37,6 @@ def _split(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
-def _none_yet(value: object) -> object:
-    if value:
-        raise PydanticCustomError("unsupported", "it comes with connections, in a later version; unset it")
-    return value
-
-
 def _is_namespace(name: str) -> str:
     if not _DNS_LABEL.fullmatch(name):
         words = "'{name}' is no namespace's name: lower-case letters, digits and dashes between them"
@@ -58,6 +53,15 @@ def _is_pattern(pattern: str) -> str:
     return pattern
 
 
+def _is_network(text: str) -> str:
+    try:
+        ip_network(text)
+    except ValueError as error:
+        words = "'{network}' is no network such as 10.0.0.0/8 or fd00::/8: {error}"
+        raise PydanticCustomError("network", words, {"network": text, "error": str(error)}) from None
+    return text
+
+
 def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
     if not patterns:
         raise PydanticCustomError("empty", "with no pattern no endpoint may be called; unset it for the usual ones")
@@ -67,6 +71,8 @@ def _not_empty(patterns: tuple[str, ...]) -> tuple[str, ...]:
 Namespace = Annotated[str, AfterValidator(_is_namespace)]
 Names = Annotated[tuple[Namespace, ...], BeforeValidator(_split)]
 Pattern = Annotated[str, AfterValidator(_is_pattern)]
+Network = Annotated[str, AfterValidator(_is_network)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(_split)]
 Patterns = Annotated[tuple[Pattern, ...], BeforeValidator(_split), AfterValidator(_not_empty)]
 
 
@@ -78,7 +84,7 @@ class Settings(BaseModel):
     namespaces: Names = ()
     operator_namespace: Namespace | Literal[""] = ""
     allowed_endpoints: Patterns = _DEFAULT_ENDPOINTS
-    denied_networks: Annotated[str, BeforeValidator(_none_yet)] = ""
+    denied_networks: Networks = ()
     ca_file: str = ""
     http_host: str = ""
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080

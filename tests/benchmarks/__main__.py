@@ -7,7 +7,7 @@ the figures and held by the tests.
 import argparse
 from collections.abc import Callable
 
-from benchmarks import failovers, following, kills, reaction, restart, submissions
+from benchmarks import connections, failovers, following, kills, planning, reaction, restart, submissions
 from benchmarks.ground import show
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, Callable[[], None]] = {
     "failovers": failovers.run,
     "following": following.run,
     "restart": restart.run,
+    "connections": connections.run,
+    "planning": planning.run,
 }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,30 @@ async def test_a_secret_is_read_decoded(crds: ControlPlane, kube: KubeClient, na
     assert (await kube.read_secret(namespace=namespace, name="empty")).data == {}
     with pytest.raises(NotFoundError):
         await kube.read_secret(namespace=namespace, name="other")
+
+
+async def test_a_config_map_is_read_like_a_secret(crds: ControlPlane, kube: KubeClient, namespace: str) -> None:
+    body = {"metadata": {"name": "ca"}, "data": {"ca.crt": "words\n"}}
+    crds.request("POST", f"/api/v1/namespaces/{namespace}/configmaps", body=body)
+    found = await kube.read_config_map(namespace=namespace, name="ca")
+    assert found.data == {"ca.crt": b"words\n"}
+    with pytest.raises(NotFoundError):
+        await kube.read_config_map(namespace=namespace, name="other")
+
+
+async def test_an_event_about_a_cluster_wide_object_lies_in_default(crds: ControlPlane, kube: KubeClient) -> None:
+    name = f"prod-{uuid.uuid4().hex[:8]}"
+    regarding = {
+        "apiVersion": "cbr-operator.io/v1alpha1",
+        "kind": "ClusterCBRConnection",
+        "name": name,
+        "namespace": "",
+    }
+    await kube.create_event(
+        EventNote(regarding=regarding, warning=True, reason="Expired", action="Replicate", note="x")
+    )
+    found = crds.request("GET", "/apis/events.k8s.io/v1/namespaces/default/events")["items"]
+    assert [each["reason"] for each in found if each["regarding"]["name"] == name] == ["Expired"]
 
 
 def note(made: dict[str, Any], words: str = "words") -> EventNote:

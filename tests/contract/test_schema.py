@@ -211,7 +211,8 @@ def test_the_samples_apply(crds: ControlPlane) -> None:
     shown = crds.kubectl("-n", "dr", "get", "cbr,cpr", "-o", "wide").stdout
     for heading in ("STATUS", "DESTINATION", "BACKUPS", "AGE", "VAULT", "MESSAGE"):
         assert heading in shown
-    crds.kubectl("-n", "dr", "delete", "-f", SAMPLES / "20-checkpointreplication.yaml")
+    for each in sorted(SAMPLES.glob("[2-9]*.yaml")):
+        crds.kubectl("delete", "-f", each)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from ground.api_proxy import ApiProxy
 from ground.controlplane import ControlPlane
 from ground.controlplane.api import ApiError
 from ground.operator_process import OperatorProcess, eventually
-from ground.simulator import Backup, Call, Simulator, Vault, make_backups
+from ground.simulator import Backup, Call, Login, Simulator, Vault, make_backups
 
 NO_LOOKS = {"POLL_MIN_SECONDS": "3600", "POLL_MAX_SECONDS": "3600"}
 """Settings for a story that ends before the operator looks at what it follows."""
@@ -127,7 +127,9 @@ class Story:
             process.kill()
             process.records()  # each line of the log is a JSON record
         written += [process.log_text() for process in self._operators]
-        written += [json.dumps(self.items(path)) for path in (self._path(PLURAL), self._events_path())]
+        paths = [self._path(PLURAL), self._events_path(), self.connection_path("")]
+        written += [json.dumps(self.items(path)) for path in paths]
+        written += [json.dumps(self.request("GET", path)) for path in self._made]
         for path in self._made:
             self.request("DELETE", path)
         for token in self._tokens:
@@ -169,6 +171,87 @@ class Story:
                 raise
             self.request("PUT", f"{path}/{name}", body=body)
         return value
+
+    def put_secret(self, name: str, *, namespace: str = "", **data: str) -> None:
+        """Create or replace a Secret with these keys; every value is a secret that must not be found anywhere."""
+        self._tokens += [each for key, each in data.items() if key != "expiresAt" and len(each) > 8]
+        path = f"/api/v1/namespaces/{namespace or self.namespace}/secrets"
+        body = {"metadata": {"name": name}, "stringData": data}
+        try:
+            self.request("POST", path, body=body)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            self.request("PUT", f"{path}/{name}", body=body)
+
+    def user(self, name: str = "dr", *, life: float = 86400.0) -> str:
+        """An IAM user of this story's own; its password."""
+        password = f"pass-{uuid.uuid4().hex}"
+        self.cloud.add_user(name, password, domain=self.namespace, life=life)
+        return password
+
+    def logins(self) -> list[Login]:
+        """The logins of this story's users."""
+        return [each for each in self.cloud.iam.logins if each.domain == self.namespace]
+
+    def connection(self, name: str = "prod", *, kind: str = "CBRConnection", **changes: Any) -> dict[str, Any]:
+        """Create or change a connection to the simulated cloud; without ``auth`` it logs in as user dr."""
+        password = {"domainName": self.namespace, "userName": "dr", "secretRef": {"name": "cbr"}}
+        whole = {
+            "endpoint": self.cloud.url,
+            "region": "region1",
+            "projectID": Vault().project_id,
+            "auth": {"password": {"iamEndpoint": self.cloud.url, **password}},
+            **changes,
+        }
+        spec = {key: value for key, value in whole.items() if value is not None}
+        body = {"apiVersion": "cbr-operator.io/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+        path = self.connection_path("", kind=kind)
+        if kind == "ClusterCBRConnection":
+            self._made.append(f"{path}/{name}")
+        try:
+            made: dict[str, Any] = self.request("POST", path, body=body)
+        except ApiError as error:
+            if error.status != 409:
+                raise
+            patch = {"spec": whole}
+            made = self.request("PATCH", f"{path}/{name}", body=patch, content_type="application/merge-patch+json")
+        return made
+
+    def connection_path(self, name: str, *, kind: str = "CBRConnection") -> str:
+        """Where a connection is."""
+        if kind == "CBRConnection":
+            return self._path("cbrconnections", name)
+        return f"{API}/clustercbrconnections" + (f"/{name}" if name else "")
+
+    def ready(self, name: str = "prod", *, kind: str = "CBRConnection") -> tuple[str, str, str]:
+        """Status, reason and message of a connection's Ready."""
+        body = self.request("GET", self.connection_path(name, kind=kind))
+        for each in body.get("status", {}).get("conditions", []):
+            if each["type"] == "Ready":
+                return each["status"], each["reason"], each["message"]
+        return "", "", ""
+
+    def wait_ready(
+        self, reason: str = "Valid", *, name: str = "prod", kind: str = "CBRConnection", seconds: float = 60
+    ) -> str:
+        """Wait until a connection's Ready has this reason; its message."""
+        try:
+            eventually(lambda: self.ready(name, kind=kind)[1] == reason, seconds=seconds)
+        except AssertionError as error:
+            logs = "\n".join(process.log_text()[-3000:] for process in self._operators)
+            raise AssertionError(f"{name} is {self.ready(name, kind=kind)}, not {reason}:\n{logs}") from error
+        return self.ready(name, kind=kind)[2]
+
+    def create_through(
+        self, name: str, *, connection: str = "prod", kind: str = "CBRConnection", **changes: Any
+    ) -> dict[str, Any]:
+        """Create a CheckpointReplication that uses a connection, and has its source's region and project from it."""
+        pair = {} if {"source", "destination"} <= set(changes) else self.pair()
+        source = changes.pop("source", None) or {"vaultID": pair["source"]["vaultID"]}
+        reference = {"kind": kind, "name": connection}
+        whole = {**pair, **changes, "source": source}
+        return self.create(name, tokenSecretRef=None, endpoint=None, connectionRef=reference, **whole)
 
     def create(self, name: str, **changes: Any) -> dict[str, Any]:
         """Create a CheckpointReplication from a source vault of its own to a destination of its own."""

@@ -6,9 +6,23 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.credentials import Credentials
+from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.kinds.replication_status import Target
-from cbr_operator.ports import Body, Credential, Facts, NotFoundError, ReplicateRequest, SecretData
-from ground.objects import TOKEN
+from cbr_operator.ports import (
+    Body,
+    Credential,
+    Facts,
+    LoginFacts,
+    LoginRequest,
+    NotFoundError,
+    ReplicateRequest,
+    SecretData,
+)
+from ground.hand_clock import HandClock
+from ground.objects import POLICY, TOKEN
 
 Answer = Facts | Callable[[int, int], Facts]
 """What a list answers; it may depend on offset and limit."""
@@ -84,6 +98,15 @@ class Vault:
             raise NotFoundError(namespace, name)
         return SecretData(str(self.version), {"token": self.token.encode()})
 
+    async def read_config_map(self, *, namespace: str, name: str) -> SecretData:
+        raise NotFoundError(namespace, name)
+
+    async def log_in(self, request: LoginRequest) -> LoginFacts:
+        raise AssertionError(request)
+
+    def leave(self, connection: str) -> None:
+        raise AssertionError(connection)
+
     async def _answer(self, what: str, answer: Answer, offset: int, limit: int) -> Facts:
         self.reads.append((what, offset))
         self.hanging += 1
@@ -92,6 +115,20 @@ class Vault:
         if self.error is not None:
             raise self.error
         return answer if isinstance(answer, Facts) else answer(offset, limit)
+
+
+def reader_of(vault: Vault, clock: HandClock, clocks: CloudClocks) -> VaultReader:
+    """What looks at this vault, with its Secret."""
+    credentials = Credentials(
+        kube=vault,  # type: ignore[arg-type] # no more of it is asked than the vault has
+        cloud=vault,
+        clock=clock,
+        policy=POLICY,
+        connections=lambda _: None,
+        moved=lambda _: None,
+    )
+    pace = Pace(clock=clock, wake=lambda _: None)
+    return VaultReader(cloud=vault, clock=clock, clocks=clocks, credentials=credentials, pace=pace)
 
 
 async def settle() -> None:

@@ -1,4 +1,4 @@
-"""Counts writes as the API server tells of them: a watch of its own on CheckpointReplications."""
+"""Counts writes as the API server tells of them: a watch of its own on one kind."""
 
 import json
 import ssl
@@ -11,14 +11,17 @@ from typing import Any, Self
 
 from ground.controlplane.api import Api
 
-PATH = "/apis/cbr-operator.io/v1alpha1/checkpointreplications"
+GROUP = "/apis/cbr-operator.io/v1alpha1"
 
 
 class WriteCounter:
     """Counts, by namespace and name, how often objects were modified while the context is open."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, plural: str = "checkpointreplications") -> None:
         self._api = api
+        self._path = f"{GROUP}/{plural}"
+        self.added: set[tuple[str, str]] = set()
+        """What was created meanwhile."""
         self.modified: Counter[tuple[str, str]] = Counter()
         self.reasons: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         """Every reason that Succeeded ever had."""
@@ -27,7 +30,7 @@ class WriteCounter:
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._version = self._api.request("GET", f"{PATH}?limit=1")["metadata"]["resourceVersion"]
+        self._version = self._api.request("GET", f"{self._path}?limit=1")["metadata"]["resourceVersion"]
         self._thread.start()
         self._ready.wait(30)
         return self
@@ -43,7 +46,7 @@ class WriteCounter:
         while not self._stopped:
             # The server ends each watch after a few seconds, so that this thread sees when it is no longer wanted.
             query = f"watch=true&resourceVersion={self._version}&timeoutSeconds=5&allowWatchBookmarks=true"
-            request = urllib.request.Request(f"{self._api.url}{PATH}?{query}", headers=headers)
+            request = urllib.request.Request(f"{self._api.url}{self._path}?{query}", headers=headers)
             try:
                 with urllib.request.urlopen(request, timeout=30, context=context) as lines:
                     self._ready.set()
@@ -57,8 +60,10 @@ class WriteCounter:
         self._version = metadata["resourceVersion"]
         if event["type"] == "BOOKMARK":
             return
-        key = metadata["namespace"], metadata["name"]
+        key = metadata.get("namespace", ""), metadata["name"]
         conditions = event["object"].get("status", {}).get("conditions", [])
         self.reasons[key] |= {each["reason"] for each in conditions if each["type"] == "Succeeded"}
+        if event["type"] == "ADDED":
+            self.added.add(key)
         if event["type"] == "MODIFIED":
             self.modified[key] += 1

@@ -110,7 +110,7 @@ def test_one_of_two_leads_and_the_other_follows(story: Story) -> None:
 
 
 def test_a_wrong_setting_or_a_missing_kind_ends_the_start_with_one_line(story: Story) -> None:
-    for name, value in (("DENIED_NETWORKS", "10.0.0.0/8"), ("WORKERS", "many")):
+    for name, value in (("DENIED_NETWORKS", "10.0.0.1/8"), ("WORKERS", "many")):
         operator = story.operator(f"wrong-{name}", **{name: value})
         operator.start(ready=False)
         assert operator.process is not None

@@ -3,21 +3,24 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbr_operator.kinds import reasons
 from cbr_operator.kinds.common import comparable_id, json_name
 from cbr_operator.kinds.crd import all_crds, render
+from cbr_operator.kinds.policy import PolicyReason
 from cbr_operator.kinds.reasons import ALLOWED, ConditionType, Reason
+from cbr_operator.kinds.schedule import ScheduleReason
 
 FOLDER = Path(__file__).parents[2] / "manifests" / "crds"
 STRUCTURAL = {
     *("type", "description", "format", "pattern", "enum", "minimum", "maximum", "minLength", "maxLength"),
-    *("maxItems", "required", "default", "items", "properties"),
+    *("minItems", "maxItems", "maxProperties", "required", "default", "items", "properties", "additionalProperties"),
 }
 
 
@@ -31,29 +34,47 @@ def fields(schema: dict[str, Any], path: str) -> Iterator[tuple[str, dict[str, A
         yield from fields(inner, f"{path}.{name}")
     if "items" in schema:
         yield from fields(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from fields(schema["additionalProperties"], f"{path}{{}}")
 
 
-def replication(part: str) -> dict[str, Any]:
-    [crd] = all_crds()
+def crd_of(short: str) -> dict[str, Any]:
+    return next(each for each in all_crds() if each["spec"]["names"]["shortNames"] == [short])
+
+
+def part_of(crd: dict[str, Any], part: str) -> dict[str, Any]:
     [version] = crd["spec"]["versions"]
     found: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"][part]
     return found
 
 
-def test_every_field_is_described_and_structural() -> None:
+def replication(part: str) -> dict[str, Any]:
+    return part_of(crd_of("cpr"), part)
+
+
+every_kind = pytest.mark.parametrize("crd", all_crds(), ids=lambda crd: crd["spec"]["names"]["kind"])
+
+
+@every_kind
+def test_every_field_is_described_and_structural(crd: dict[str, Any]) -> None:
     for part in ("spec", "status"):
-        for path, schema in fields(replication(part), part):
-            assert schema.get("description"), path
+        for path, schema in fields(part_of(crd, part), part):
+            assert schema.get("description") or path.endswith(("[]", "{}")), path
             extensions = {key for key in schema if key.startswith("x-kubernetes-")}
             assert set(schema) <= STRUCTURAL | extensions, path
 
 
-def test_every_string_of_the_spec_is_bounded() -> None:
-    for path, schema in fields(replication("spec"), "spec"):
+@every_kind
+def test_whatever_a_user_writes_is_bounded(crd: dict[str, Any]) -> None:
+    for path, schema in fields(part_of(crd, "spec"), "spec"):
         if schema["type"] == "string":
             assert "maxLength" in schema or "enum" in schema, path
         if schema["type"] == "integer":
             assert {"minimum", "maximum"} <= set(schema), path
+        if schema["type"] == "array":
+            assert "maxItems" in schema, path
+        if "additionalProperties" in schema:
+            assert "maxProperties" in schema, path
 
 
 def test_nothing_that_echoes_the_cloud_can_be_refused() -> None:
@@ -62,29 +83,70 @@ def test_nothing_that_echoes_the_cloud_can_be_refused() -> None:
         assert own or not {"pattern", "enum", "required", "maxLength", "maximum"} & set(schema), path
 
 
-def test_only_the_status_as_a_whole_has_a_default() -> None:
-    defaults = {path for path, schema in fields(replication("status"), "status") if "default" in schema}
+@every_kind
+def test_only_the_status_as_a_whole_has_a_default(crd: dict[str, Any]) -> None:
+    defaults = {path for path, schema in fields(part_of(crd, "status"), "status") if "default" in schema}
     assert defaults == {"status"}
 
 
-def test_names_columns_and_scope() -> None:
-    [crd] = all_crds()
-    names = crd["spec"]["names"]
-    assert (names["shortNames"], names["categories"], crd["spec"]["scope"]) == (["cpr"], ["cbr"], "Namespaced")
-    columns = crd["spec"]["versions"][0]["additionalPrinterColumns"]
-    assert [(each["name"], each["priority"]) for each in columns] == [
-        *(("Status", 0), ("Destination", 0), ("Backups", 0), ("Age", 0)),
-        *(("Vault", 1), ("Message", 1)),
-    ]
+@pytest.mark.parametrize(
+    ("short", "scope", "columns", "wide"),
+    [
+        ("cpr", "Namespaced", ["Status", "Destination", "Backups", "Age"], ["Vault", "Message"]),
+        (
+            "cprsched",
+            "Namespaced",
+            ["Schedule", "TimeZone", "Suspend", "Active", "Last Success", "Newest Copy", "Next", "Age"],
+            ["Status", "Message"],
+        ),
+        ("cbrconn", "Namespaced", ["Ready", "Reason", "Region", "Expires", "Age"], ["Endpoint", "Message"]),
+        ("ccbrconn", "Cluster", ["Ready", "Reason", "Region", "Expires", "Age"], ["Endpoint", "Message"]),
+        ("ccrp", "Cluster", ["Namespaces", "Schedules", "Ready", "Newest Copy", "Age"], ["Failed", "Message"]),
+    ],
+)
+def test_names_columns_and_scope(short: str, scope: str, columns: list[str], wide: list[str]) -> None:
+    crd = crd_of(short)
+    assert (crd["spec"]["names"]["categories"], crd["spec"]["scope"]) == (["cbr"], scope)
+    shown = crd["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [each["name"] for each in shown if each["priority"] == 0] == columns
+    assert [each["name"] for each in shown if each["priority"] == 1] == wide
 
 
-def test_every_reason_is_explained_and_stands_somewhere() -> None:
-    module = ast.parse(inspect.getsource(reasons))
-    classes = {each.name: each.body for each in module.body if isinstance(each, ast.ClassDef)}
-    for enum in (Reason, ConditionType):
-        body = classes[enum.__name__][1:]
-        explained = sum(isinstance(each, ast.Expr) for each in body)
-        assert explained == len(enum)
+def rules_in(schema: dict[str, Any]) -> list[str]:
+    return [rule["rule"] for rule in schema.get("x-kubernetes-validations", [])]
+
+
+def test_a_template_has_the_fields_and_rules_of_the_spec_but_for_immutability() -> None:
+    template = part_of(crd_of("cprsched"), "spec")["properties"]["replicationTemplate"]["properties"]["spec"]
+    own = replication("spec")
+    assert {**template, "x-kubernetes-validations": 0, "description": 0} == {
+        **own,
+        "x-kubernetes-validations": 0,
+        "description": 0,
+    }
+    kept = [rule for rule in rules_in(own) if "oldSelf" not in rule]
+    assert rules_in(template) == kept
+    assert len(kept) < len(rules_in(own))
+
+
+def test_a_policy_template_leaves_only_the_vaults_out() -> None:
+    spec = part_of(crd_of("ccrp"), "spec")["properties"]["scheduleTemplate"]["properties"]["spec"]
+    schedule = part_of(crd_of("cprsched"), "spec")
+    ours, theirs = ({path for path, _ in fields(each, "spec")} for each in (spec, schedule))
+    inner = "spec.replicationTemplate.spec"
+    assert theirs - ours == {f"{inner}.source.vaultID", f"{inner}.destination.vaultID"}
+    assert ours <= theirs
+    assert rules_in(spec["properties"]["schedule"]) == rules_in(schedule["properties"]["schedule"])
+
+
+@pytest.mark.parametrize("enum", [Reason, ConditionType, ScheduleReason, PolicyReason])
+def test_every_reason_is_explained(enum: type[StrEnum]) -> None:
+    module = ast.parse(Path(inspect.getfile(enum)).read_text(encoding="utf-8"))
+    body = next(each.body for each in module.body if isinstance(each, ast.ClassDef) and each.name == enum.__name__)
+    assert sum(isinstance(each, ast.Expr) for each in body[1:]) == len(enum)
+
+
+def test_every_reason_of_a_replication_stands_somewhere() -> None:
     used = {reason for statuses in ALLOWED.values() for found in statuses.values() for reason in found}
     assert used == set(Reason)
 

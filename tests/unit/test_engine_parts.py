@@ -157,6 +157,20 @@ def test_at_most_one_of_a_lane_is_in_front(actions: list[tuple[str, str]]) -> No
         assert front == ([min(ready)] if ready and held <= {min(ready)} else [])
 
 
+async def test_a_key_in_a_hurry_comes_first_and_once() -> None:
+    queue = WorkQueue()
+    for name in ("a", "b", "c"):
+        queue.add(("dr", name))
+    queue.hurry(("dr", "c"))
+    queue.hurry(("dr", "new"))
+    order = [await queue.get() for _ in range(4)]
+    assert [name for _, name in order] == ["new", "c", "a", "b"]
+    queue.hurry(("dr", "a"))  # a worker has it: it comes again after that
+    assert len(queue) == 0
+    queue.done(("dr", "a"))
+    assert await queue.get() == ("dr", "a")
+
+
 async def test_a_key_that_changes_while_it_is_worked_on_comes_once_more() -> None:
     queue = WorkQueue()
     queue.add(("dr", "a"))

@@ -5,16 +5,14 @@ from datetime import timedelta
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.pollers import Pollers
-from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.store import Key
-from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault, ReadSecret
 from ground.hand_clock import HandClock
 from ground.objects import ENDPOINT, NOW
-from ground.vault import Vault, answered, backup, settle
+from ground.vault import Vault, answered, backup, reader_of, settle
 
 A, B = ("dr", "a"), ("dr", "b")
 SHORT, LONG = 15.0, 300.0
@@ -33,9 +31,7 @@ class Ground:
         self.clock = HandClock()
         self.vault = Vault(*backups)
         self.woken: list[Key] = []
-        clocks = CloudClocks(self.clock)
-        secrets = SecretReader(kube=self.vault, clock=self.clock)  # type: ignore[arg-type]
-        reader = VaultReader(cloud=self.vault, clock=self.clock, clocks=clocks, secrets=secrets)
+        reader = reader_of(self.vault, self.clock, CloudClocks(self.clock))
         self.pollers = Pollers(reader=reader, clock=self.clock, wake=self.woken.append, shortest=SHORT, longest=LONG)
 
     async def want(self, *keys: Key, action: LookAtVault = REGULAR) -> None:
@@ -71,7 +67,7 @@ async def test_all_who_look_at_a_vault_with_one_credential_share_one_list() -> N
 async def test_another_credential_or_vault_is_read_by_a_poller_of_its_own() -> None:
     ground = Ground()
     await ground.want(A)
-    await ground.want(B, action=replace(REGULAR, secret=ReadSecret("dr", "other", "token")))
+    await ground.want(B, action=replace(REGULAR, source=ReadSecret("dr", "other", "token")))
     assert len(ground.pollers) == 2
     await ground.want(B, action=replace(REGULAR, target=TARGET.model_copy(update={"vault_id": "w"})))
     assert len(ground.pollers) == 2

@@ -22,11 +22,12 @@ def test_values_are_read() -> None:
             "CBR_OPERATOR_ALLOWED_ENDPOINTS": "http://127.0.0.1:*, https://[::1]:8443",
             "CBR_OPERATOR_LEADER_ELECTION": "false",
             "CBR_OPERATOR_LOG_FORMAT": "text",
-            "CBR_OPERATOR_DENIED_NETWORKS": "",
+            "CBR_OPERATOR_DENIED_NETWORKS": "10.0.0.0/8, fd00::/8",
         }
     )
     assert settings.namespaces == ("dr", "prod")
     assert settings.allowed_endpoints == ("http://127.0.0.1:*", "https://[::1]:8443")
+    assert settings.denied_networks == ("10.0.0.0/8", "fd00::/8")
     assert (settings.leader_election, settings.log_format) == (False, "text")
 
 
@@ -49,7 +50,9 @@ def test_values_are_read() -> None:
         ("ALLOWED_ENDPOINTS", "cbr.example.com"),
         ("ALLOWED_ENDPOINTS", "https://cbr.example.com/path"),
         ("ALLOWED_ENDPOINTS", "https://user@cbr.example.com"),
-        ("DENIED_NETWORKS", "10.0.0.0/8"),
+        ("DENIED_NETWORKS", "10.0.0.1/8"),
+        ("DENIED_NETWORKS", "10.0.0.0/8 fd00::/8"),
+        ("DENIED_NETWORKS", "example.com"),
         ("HTTP_PORT", "http"),
         ("HTTP_PORT", "70000"),
         ("LEADER_ELECTION", "perhaps"),

@@ -100,7 +100,8 @@ def test_libraries_are_quiet_unless_everything_is_asked_for(root: logging.Logger
 
 
 def metrics() -> Metrics:
-    return Metrics(Gauges(lambda: {"Replicating": 2}, lambda: 5, lambda: 1.5, lambda: True))
+    copies = {("dr", "a1", "region2", "b2"): 1.75e9}
+    return Metrics(Gauges(lambda: {"Replicating": 2}, lambda: copies, lambda: 5, lambda: 1.5, lambda: True))
 
 
 def test_counters_and_gauges_are_rendered() -> None:
@@ -117,6 +118,7 @@ def test_counters_and_gauges_are_rendered() -> None:
         'cbr_operator_status_writes_total{result="written"} 1.0',
         "cbr_operator_events_dropped_total 1.0",
         'cbr_operator_replications{reason="Replicating"} 2.0',
+        'destination_region="region2",destination_vault="b2",namespace="dr",source_vault="a1"} 1.75e+09',
         "cbr_operator_queue_depth 5.0",
         "cbr_operator_watch_age_seconds 1.5",
         "cbr_operator_leader 1.0",

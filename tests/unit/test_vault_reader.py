@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.secrets import SecretReader
-from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, PAGE, VaultReader
+from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, PAGE
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Body, Facts
@@ -18,7 +17,7 @@ from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault, ReadSecret
 from ground.hand_clock import HandClock
 from ground.objects import ENDPOINT, NOW, TOKEN
-from ground.vault import Answer, Vault, answered, backup, pages, settle
+from ground.vault import Answer, Vault, answered, backup, pages, reader_of, settle
 
 TARGET = Target(endpoint=ENDPOINT, region="region1", project_id="p", vault_id="v")
 ACTION = LookAtVault(TARGET, ReadSecret("dr", "cbr-token", "token"))
@@ -31,8 +30,7 @@ class Ground:
         self.clock = HandClock()
         self.vault = Vault(*backups)
         self.clocks = CloudClocks(self.clock)
-        secrets = SecretReader(kube=self.vault, clock=self.clock)  # type: ignore[arg-type]
-        self.reader = VaultReader(cloud=self.vault, clock=self.clock, clocks=self.clocks, secrets=secrets)
+        self.reader = reader_of(self.vault, self.clock, self.clocks)
 
     async def look(self, log_since: datetime | None = None, **changes: Any) -> Look | LookFailure:
         return await self.reader.look(replace(ACTION, **changes), log_since=log_since)

@@ -1,9 +1,14 @@
 {{/*
 Every kind that users write, with what the operator does with it; its status is patched, too. A new kind is one more
-line, with `cluster: true` if it is cluster-scoped: such kinds are off where only some namespaces are watched.
+line, with `cluster: true` if it is cluster-scoped: such kinds are off where only some namespaces are watched. `policies`
+are the verbs that the cluster-scoped policies need on the Schedules they keep.
 */}}
 {{- define "cbr-operator.kinds" -}}
-- {plural: checkpointreplications, verbs: [get, list, watch, delete]}
+- {plural: checkpointreplications, verbs: [get, list, watch, create, delete]}
+- {plural: checkpointreplicationschedules, verbs: [get, list, watch], policies: [create, patch, delete]}
+- {plural: cbrconnections, verbs: [get, list, watch]}
+- {plural: clustercheckpointreplicationpolicies, verbs: [get, list, watch], cluster: true}
+- {plural: clustercbrconnections, verbs: [get, list, watch], cluster: true}
 {{- end }}
 
 {{/* Names. */}}

@@ -10,7 +10,9 @@ from typing import Any
 
 from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.replication_status import Target
-from cbr_operator.ports import ReplicateRequest
+from cbr_operator.ports import LoginRequest, ReplicateRequest
+
+JSON = "application/json;charset=UTF-8"
 
 _DAY = 86400.0
 _REQUEST_ID_LENGTH = 128
@@ -48,6 +50,22 @@ def replicate_body(request: ReplicateRequest) -> bytes:
     if request.enable_acceleration:
         replicate["enable_acceleration"] = True
     return json.dumps({"replicate": replicate}).encode()
+
+
+def login_url(request: LoginRequest) -> str:
+    """Where a token is asked for, without the catalogue of services, which is long."""
+    return f"{request.endpoint.rstrip('/')}/v3/auth/tokens?nocatalog=true"
+
+
+def login_body(request: LoginRequest) -> bytes:
+    """A login for a project-scoped token.
+
+    Source: IAM API reference, "Obtaining a User Token Through Password Authentication".
+    """
+    user = {"name": request.user_name, "password": request.password, "domain": {"name": request.domain_name}}
+    identity = {"methods": ["password"], "password": {"user": user}}
+    scope = {"project": {"id": request.project_id}}
+    return json.dumps({"auth": {"identity": identity, "scope": scope}}).encode()
 
 
 def retry_after(value: str | None, *, now: datetime) -> float | None:

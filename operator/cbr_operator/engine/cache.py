@@ -2,21 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
-from cbr_operator.engine.store import Store, Stored, pack, version_of
+from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
 from cbr_operator.kinds.common import comparable_id
+from cbr_operator.kinds.connection import Connection, ConnectionKey
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
+from cbr_operator.rules.connections import connection_of
+from cbr_operator.rules.copies import Copy, copy_of
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import Place, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
+from cbr_operator.rules.runs import Run, run_of
+
+K = TypeVar("K")
 
 
 @dataclass(slots=True)
@@ -41,6 +47,13 @@ class Entry(Stored):
     """Of Succeeded, for the metrics."""
     vault: str = ""
     """The source vault, as ids are compared."""
+    run: Run | None = None
+    """What its Schedule needs to know of it."""
+    copy: Copy | None = None
+    """The newest copy it tells of, for the metrics."""
+    key: Key = ("", "")
+    connection: ConnectionKey | None = None
+    """The one that it names."""
     notes: Notes = field(default_factory=Notes)
 
 
@@ -48,12 +61,26 @@ class Cache(Store[Entry]):
     """The objects, the lanes they stand in, and the refusals they tell of.
 
     ``gone`` is called with an entry that was dropped; whoever made a call for it may still have to hold its lane.
+    ``ran`` is called with a Schedule's run that came, changed for the Schedule, or went.
     """
 
-    def __init__(self, *, clock: Clock, lanes: Lanes, gone: Callable[[Entry], None]) -> None:
-        super().__init__(clock=clock, entry=_entry, moved=self._index)
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        lanes: Lanes,
+        gone: Callable[[Entry], None],
+        connection: Callable[[Replication], Connection | None] = lambda _: None,
+        ran: Callable[[Run], None] = lambda _run: None,
+    ) -> None:
+        """``connection``: the one that an object names, if it is there."""
+        super().__init__(clock=clock, entry=self._derive, moved=self._index)
         self._lanes = lanes
+        self._connection = connection
+        self._users: defaultdict[ConnectionKey, dict[str, Key]] = defaultdict(dict)
         self._gone = gone
+        self._ran = ran
+        self._runs: defaultdict[str, dict[str, Run]] = defaultdict(dict)
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
         self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
@@ -61,9 +88,17 @@ class Cache(Store[Entry]):
         """What the cloud refused to callers that share this hold key."""
         return tuple(self._refusals.get(key, {}).values())
 
+    def users_of(self, connection: ConnectionKey) -> list[Key]:
+        """The objects that name this connection."""
+        return list(self._users.get(connection, {}).values())
+
     def others_on_vault(self, entry: Entry) -> list[Entry]:
         """All other objects with the same source vault."""
         return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
+
+    def runs_of(self, schedule_uid: str) -> tuple[Run, ...]:
+        """The runs that are a Schedule's own."""
+        return tuple(self._runs.get(schedule_uid, {}).values())
 
     def _index(self, before: Entry | None, after: Entry | None) -> None:
         self._lanes.move(before.place if before else None, after.place if after else None)
@@ -75,34 +110,52 @@ class Cache(Store[Entry]):
             _remove(self._vaults, before.vault, before.uid)
         if after is not None and after.vault:
             self._vaults[after.vault][after.uid] = after
+        if before is not None and before.connection is not None:
+            _remove(self._users, before.connection, before.uid)
+        if after is not None and after.connection is not None:
+            self._users[after.connection][after.uid] = after.key
+        self._index_run(before.run if before is not None else None, after.run if after is not None else None)
         if before is not None and after is None:
             self._gone(before)
 
+    def _index_run(self, before: Run | None, after: Run | None) -> None:
+        if before is not None:
+            _remove(self._runs, before.owner, before.uid)
+        if after is not None:
+            self._runs[after.owner][after.uid] = after
+        changed = after or before
+        if changed is not None and (before is None or after is None or replace(before, version=after.version) != after):
+            self._ran(changed)
 
-def _remove(index: dict[str, dict[str, Any]], key: str, uid: str) -> None:
+    def _derive(self, body: Json, before: Entry | None) -> Entry:
+        """An object, and where it stands beside others; what cannot be read stands nowhere: the worker reports it."""
+        uid, version = body["metadata"]["uid"], version_of(body)
+        notes = before.notes if before is not None else Notes()
+        try:
+            replication = Replication.from_json(body)
+        except ValidationError:
+            return Entry(pack(body), uid, version, notes=notes)
+        connection = self._connection(replication)
+        target = target_of(replication, connection)
+        succeeded = replication.status.condition(ConditionType.SUCCEEDED)
+        return Entry(
+            packed=pack(body),
+            uid=uid,
+            version=version,
+            place=place_of(replication, connection),
+            refusal=refusal_of(replication),
+            reason=succeeded.reason if succeeded is not None else "New",
+            vault=comparable_id(target.vault_id) if target is not None else "",
+            run=run_of(replication),
+            copy=copy_of(replication),
+            key=key_of(body),
+            connection=connection_of(replication),
+            notes=notes,
+        )
+
+
+def _remove(index: dict[K, dict[str, Any]], key: K, uid: str) -> None:
     """Take an entry out of an index, and with its last one the key."""
     index[key].pop(uid, None)
     if not index[key]:
         del index[key]
-
-
-def _entry(body: Json, before: Entry | None) -> Entry:
-    """An object, and where it stands beside others. What cannot be read stands nowhere: the worker reports it."""
-    uid, version = body["metadata"]["uid"], version_of(body)
-    notes = before.notes if before is not None else Notes()
-    try:
-        replication = Replication.from_json(body)
-    except ValidationError:
-        return Entry(pack(body), uid, version, notes=notes)
-    target = target_of(replication)
-    succeeded = replication.status.condition(ConditionType.SUCCEEDED)
-    return Entry(
-        packed=pack(body),
-        uid=uid,
-        version=version,
-        place=place_of(replication),
-        refusal=refusal_of(replication),
-        reason=succeeded.reason if succeeded is not None else "New",
-        vault=comparable_id(target.vault_id) if target is not None else "",
-        notes=notes,
-    )

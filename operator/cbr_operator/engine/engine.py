@@ -2,28 +2,45 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain
+from typing import Any
 
 from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.connection_worker import ConnectionWorker
+from cbr_operator.engine.connections import Connections, name_of
 from cbr_operator.engine.controller import Controller
+from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.planning import Planning, Surroundings
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
-from cbr_operator.engine.secrets import SecretReader
-from cbr_operator.engine.store import Key, key_of
+from cbr_operator.engine.status_writer import StatusWriter
+from cbr_operator.engine.store import Key, Store, key_of
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
 from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.engine.worker import Parts, Worker
+from cbr_operator.kinds.common import ResourceKind
+from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, ConnectionKey
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Clock, Cloud, EventNote, Kube
+from cbr_operator.rules.copies import CopyPair, newest_by_pair
 from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.runs import Run
 from cbr_operator.rules.view import Policy
+
+FEW = 2
+"""Steps at once for kinds of which there are few objects."""
+
+Process = Callable[[Key], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +65,29 @@ class Engine:
     ) -> None:
         """``polling``: the shortest and the longest time between two regular looks at a vault, in seconds."""
         self._policy = policy
+        self._world = world
+        self._namespaces = namespaces
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
-        self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone)
+        self._pace = Pace(clock=world.clock, wake=self.queue.hurry)
+        self._connections = Connections(clock=world.clock, changed=self._connection_changed, gone=self._connection_gone)
+        self.cache = Cache(
+            clock=world.clock, lanes=self._lanes, gone=self._gone, connection=self._connections.named_by, ran=self._ran
+        )
+        self._credentials = Credentials(
+            kube=world.kube,
+            cloud=world.cloud,
+            clock=world.clock,
+            policy=policy,
+            connections=self._connections.get,
+            moved=self._connection_moved,
+        )
         clocks = CloudClocks(world.clock)
-        secrets = SecretReader(kube=world.kube, clock=world.clock)
         self._pollers = Pollers(
-            reader=VaultReader(cloud=world.cloud, clock=world.clock, clocks=clocks, secrets=secrets),
+            reader=VaultReader(
+                cloud=world.cloud, clock=world.clock, clocks=clocks, credentials=self._credentials, pace=self._pace
+            ),
             clock=world.clock,
             wake=self.queue.add,
             shortest=polling[0],
@@ -71,6 +103,7 @@ class Engine:
             publisher=publisher,
             may_send=world.may_send,
             count=world.count_submission,
+            answered=self._credentials.answered,
         )
         parts = Parts(
             policy=policy,
@@ -80,32 +113,64 @@ class Engine:
             lanes=self._lanes,
             calls=self._calls,
             clocks=clocks,
-            looks=ClockLooks(cloud=world.cloud, clocks=clocks, wake=self.queue.add),
+            looks=ClockLooks(
+                cloud=world.cloud,
+                clocks=clocks,
+                credentials=self._credentials,
+                pace=self._pace,
+                wake=self.queue.add,
+            ),
             pollers=self._pollers,
-            secrets=secrets,
+            pace=self._pace,
+            credentials=self._credentials,
+            connections=self._connections,
+            labels_of=self._labels_of,
             publisher=publisher,
             submitter=self.submitter,
             settle=self._settle,
         )
-
-        self.controllers = (
-            Controller(
-                kind=REPLICATIONS,
-                store=self.cache,
-                lists=Lists(
-                    kind=REPLICATIONS,
-                    kube=world.kube,
-                    clock=world.clock,
-                    store=self.cache,
-                    namespaces=namespaces,
-                    changed=self.queue.add,
-                ),
-                queue=self.queue,
-                process=Worker(parts).process,
+        replications = self._controller(REPLICATIONS, self.cache, self.queue, Worker(parts).process, workers=workers)
+        kinds = [CONNECTIONS, *([CLUSTER_CONNECTIONS] if policy.cluster_wide else [])]
+        self._of_connections = {kind.kind: self._controller_of(kind) for kind in kinds}
+        self._planning = Planning(
+            Surroundings(
+                kube=world.kube,
+                clock=world.clock,
+                cache=self.cache,
+                observe=replications.lists.observe,
+                may_act=world.may_send,
+                post=world.post,
+                count=world.count_status_write,
+                namespaces=namespaces,
                 workers=workers,
-                done=self._calls.wake_next,
-            ),
+                labels_changed=self._labels_changed,
+            )
         )
+        self.controllers = (
+            *self._of_connections.values(),
+            *self._planning.controllers,
+            replace(replications, done=self._calls.wake_next),
+        )
+
+    def _controller_of(self, kind: ResourceKind) -> Controller:
+        """The controller of one of the kinds of connections."""
+        world, queue, store = self._world, WorkQueue(), self._connections.store_of(kind)
+        writer = StatusWriter(kind=kind, kube=world.kube, store=store, post=world.post, count=world.count_status_write)
+        worker = ConnectionWorker(kind, world.clock, self._connections, self._credentials, queue, writer)
+        return self._controller(kind, store, queue, worker.process)
+
+    def _controller(
+        self, kind: ResourceKind, store: Store[Any], queue: WorkQueue, process: Process, *, workers: int = FEW
+    ) -> Controller:
+        lists = Lists(
+            kind=kind,
+            kube=self._world.kube,
+            clock=self._world.clock,
+            store=store,
+            namespaces=self._namespaces,
+            changed=queue.add,
+        )
+        return Controller(kind=kind, store=store, lists=lists, queue=queue, process=process, workers=workers)
 
     async def fill(self) -> None:
         """List every object of every kind; nothing may be decided before.
@@ -123,18 +188,37 @@ class Engine:
         """Decide and submit until cancelled; calls under way go on after that, see ``submitter.drain``."""
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._planning.alarms.run())
                 for controller in self.controllers:
                     group.create_task(controller.run())
         finally:
             await self._pollers.close()
+            await self._credentials.close()
 
     def counts(self) -> Counter[str]:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
         return Counter(entry.reason for _, entry in self.cache.entries())
 
+    def newest_copies(self) -> dict[CopyPair, datetime]:
+        """How new the newest copy of each pair of vaults is; computed from what is there, for the metrics."""
+        told = (entry.copy for _, entry in self.cache.entries())
+        remembered = (entry.copy for _, entry in self._planning.schedules.entries())
+        return newest_by_pair(chain(told, remembered))
+
+    def token_expiries(self) -> dict[tuple[str, str, str], float]:
+        """When the tokens of connections end, by kind, namespace and name; from the cache, for the metrics."""
+        return {
+            each.key: each.status.token_expires_at.timestamp()
+            for each in self._connections.all()
+            if each.status.token_expires_at is not None
+        }
+
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
         self.queue.add(key)
+
+    def _ran(self, run: Run) -> None:
+        self._planning.ran(run)
 
     def _gone(self, entry: Entry) -> None:
         """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""
@@ -148,6 +232,35 @@ class Engine:
         elif entry.place.holds:
             self._lanes.hold(entry.place)
             self._settle(entry.place)
+
+    def _connection_changed(self, key: ConnectionKey) -> None:
+        """A connection came, went, or says something else: what uses it stands elsewhere now, and is decided anew."""
+        for user in self.cache.users_of(key):
+            self.cache.derive(user)
+            self.queue.add(user)
+
+    def _connection_gone(self, uid: str) -> None:
+        self._credentials.forget(uid)
+        self._pace.forget(uid)
+        self._world.cloud.leave(uid)
+
+    def _connection_moved(self, uid: str) -> None:
+        """A connection has become usable, or unusable, or has another credential."""
+        key = self._connections.key_of(uid)
+        if key is None:
+            return
+        self._of_connections[key.kind].queue.add(name_of(key))
+        for user in self.cache.users_of(key):
+            self.queue.add(user)
+
+    def _labels_of(self, namespace: str) -> Mapping[str, str]:
+        return self._planning.labels_of(namespace)
+
+    def _labels_changed(self, namespace: str) -> None:
+        """A namespace's labels may open or close a cluster connection to what is in it."""
+        for key, entry in self.cache.entries():
+            if key[0] == namespace and entry.connection is not None and not entry.connection.namespace:
+                self.queue.add(key)
 
     def _settle(self, place: Place) -> None:
         asyncio.get_running_loop().call_later(self._policy.proof_takes, self._lanes.release, place)

@@ -62,9 +62,10 @@ class Lanes:
         if before is None or before.lane not in self._lanes:
             return
         lane = self._lanes[before.lane]
-        if before.holds and not (after is not None and after.holds):
+        left = after is None or after.lane != before.lane  # its connection may have been led elsewhere
+        if before.holds and (left or not (after is not None and after.holds)):
             lane.holders.pop(before.uid, None)
-        if after is None or after.holds:
+        if left or (after is not None and after.holds):
             lane.ready.pop(before.uid, None)
         self._moved(before.lane)
 

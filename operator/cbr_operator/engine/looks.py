@@ -2,12 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.credentials import Credentials
+from cbr_operator.engine.pace import Pace
 from cbr_operator.engine.store import Key
+from cbr_operator.kinds.reasons import Reason
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import Verdict
+from cbr_operator.rules.answers import Verdict, took_credential
+from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
 
@@ -15,8 +21,18 @@ from cbr_operator.rules.view import LookAtClock
 class ClockLooks:
     """Makes the looks that decisions ask for; ``wake`` is called with each object that waited for one."""
 
-    def __init__(self, *, cloud: Cloud, clocks: CloudClocks, wake: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        *,
+        cloud: Cloud,
+        clocks: CloudClocks,
+        credentials: Credentials,
+        pace: Pace,
+        wake: Callable[[Key], None],
+    ) -> None:
         self._cloud = cloud
+        self._credentials = credentials
+        self._pace = pace
         self._clocks = clocks
         self._wake = wake
         self._waiting: dict[tuple[str, str], set[Key]] = {}
@@ -42,11 +58,29 @@ class ClockLooks:
         self._failures.pop(key, None)
 
     async def _look(self, shared: tuple[str, str], action: LookAtClock) -> None:
-        facts = await self._cloud.list_backups(target=action.target, credential=action.credential, offset=0, limit=1)
-        failure = judge_clock_look(facts, token=action.credential.token)
-        if failure is None:
-            self._clocks.learn(action.target.endpoint, facts, or_none=True)
+        async with self._credentials.trial(action.credential) as usable:
+            failure = await self._ask(action) if usable else _REFUSED
         for key in self._waiting.pop(shared):
             if failure is not None:
                 self._failures[key] = failure
             self._wake(key)
+
+    async def _ask(self, action: LookAtClock) -> Verdict | None:
+        """What kept the look from going well."""
+        credential = action.credential
+        await self._pace.turn(credential.route, lane_of(action.target))
+        facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
+        failure = judge_clock_look(facts, token=credential.token)
+        if failure is None:
+            self._clocks.learn(action.target.endpoint, facts, or_none=True)
+        taken = took_credential(facts)
+        if taken is None:
+            return failure
+        project_id = action.target.project_id
+        for_good = self._credentials.answered(credential, refused=not taken, project_id=project_id)
+        return replace(failure, for_good=for_good) if failure is not None else None
+
+
+_REFUSED = Verdict(
+    Outcome.NOT_SUBMITTED, Reason.AUTHENTICATION_FAILED, "the cloud has just refused the same access key for good"
+)

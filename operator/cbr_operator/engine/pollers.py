@@ -13,7 +13,7 @@ from cbr_operator.ports import Clock
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.records import Look
-from cbr_operator.rules.view import LookAtVault
+from cbr_operator.rules.view import LookAtVault, shared_by
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +83,7 @@ class Pollers:
 
     def want(self, key: Key, action: LookAtVault) -> None:
         """Have this object woken with the next look at its vault, or with one before ``action.within`` seconds."""
-        secret = action.secret
-        home = f"{lane_of(action.target)} {secret.namespace}/{secret.name}/{secret.key}"
+        home = f"{lane_of(action.target)} {shared_by(action.source)}"
         if self._homes.get(key, home) != home:
             self.drop(key)
         now = self._clock.boottime()

@@ -36,6 +36,18 @@ class WorkQueue:
             self._ready.append(key)
             self._arrived.set()
 
+    def hurry(self, key: Key) -> None:
+        """Look at this key before all others: what it has been woken for passes."""
+        if key in self._queued:
+            self._ready.remove(key)
+        elif key not in self._working:
+            self._queued.add(key)
+        else:
+            self._again.add(key)
+            return
+        self._ready.appendleft(key)
+        self._arrived.set()
+
     def add_after(self, key: Key, seconds: float | None) -> None:
         """Look at this key after so many seconds, instead of what was planned before; None: nothing is planned."""
         if seconds is None:

@@ -1,7 +1,9 @@
-"""Reading Secrets: just before use, from the object's own namespace, at most once in ten seconds a name."""
+"""Reading Secrets: just before use, at most once in ten seconds a name; ConfigMaps likewise."""
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from cbr_operator.ports import Clock, Credential, Kube, KubeError, NotFoundError, SecretData
 from cbr_operator.rules.secrets import credential_of, unreadable
@@ -11,28 +13,63 @@ FRESH_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
+    """What one reading came to."""
+
     at: float
+    """When it began, on the clock that never jumps."""
     secret: SecretData | None
+    """None: there is none, or ``failure`` says why it could not be read."""
     failure: str = ""
 
 
-class SecretReader:
-    """Reads Secrets and forgets them after ten seconds; those who ask at the same time share one reading."""
+class _Read(Protocol):
+    def __call__(self, *, namespace: str, name: str) -> Awaitable[SecretData]: ...
 
-    def __init__(self, *, kube: Kube, clock: Clock) -> None:
-        self._kube = kube
+
+class Readings:
+    """Reads objects and forgets them after ten seconds; those who ask at the same time share one reading."""
+
+    def __init__(self, read: _Read, clock: Clock) -> None:
+        self._read = read
         self._clock = clock
-        self._readings: dict[tuple[str, str], asyncio.Task[_Reading]] = {}
+        self._readings: dict[tuple[str, str], asyncio.Task[Reading]] = {}
 
-    async def read(self, wanted: ReadSecret) -> Credential | SecretProblem:
-        """The credential in a Secret's key, or what keeps it from being one."""
-        namespace, name = wanted.namespace, wanted.name
+    async def read(self, *, namespace: str, name: str) -> Reading:
+        """The object, as it was ten seconds ago or later."""
         self._forget_old()
         if (namespace, name) not in self._readings:
             self._readings[namespace, name] = asyncio.create_task(self._fetch(namespace, name))
         # Shielded: the reading is shared, and one who gives up must not end it for the others.
-        reading = await asyncio.shield(self._readings[namespace, name])
+        return await asyncio.shield(self._readings[namespace, name])
+
+    async def _fetch(self, namespace: str, name: str) -> Reading:
+        at = self._clock.boottime()
+        try:
+            return Reading(at, await self._read(namespace=namespace, name=name))
+        except NotFoundError:
+            return Reading(at, None)
+        except KubeError as error:
+            return Reading(at, None, failure=str(error))
+
+    def _forget_old(self) -> None:
+        oldest = self._clock.boottime() - FRESH_SECONDS
+        for name, reading in list(self._readings.items()):
+            if reading.done() and (reading.cancelled() or reading.exception() or reading.result().at <= oldest):
+                del self._readings[name]
+
+
+class SecretReader:
+    """Secrets, and what of them authenticates a call."""
+
+    def __init__(self, *, kube: Kube, clock: Clock) -> None:
+        self._clock = clock
+        self._secrets = Readings(kube.read_secret, clock)
+
+    async def read(self, wanted: ReadSecret) -> Credential | SecretProblem:
+        """The credential in a Secret's key, or what keeps it from being one."""
+        namespace, name = wanted.namespace, wanted.name
+        reading = await self.reading(namespace=namespace, name=name)
         if reading.failure:
             found: Credential | SecretProblem = unreadable(namespace=namespace, name=name, why=reading.failure)
         else:
@@ -41,17 +78,6 @@ class SecretReader:
             return replace(found, age=self._clock.boottime() - reading.at)
         return found
 
-    async def _fetch(self, namespace: str, name: str) -> _Reading:
-        at = self._clock.boottime()
-        try:
-            return _Reading(at, await self._kube.read_secret(namespace=namespace, name=name))
-        except NotFoundError:
-            return _Reading(at, None)
-        except KubeError as error:
-            return _Reading(at, None, failure=str(error))
-
-    def _forget_old(self) -> None:
-        oldest = self._clock.boottime() - FRESH_SECONDS
-        for name, reading in list(self._readings.items()):
-            if reading.done() and (reading.cancelled() or reading.exception() or reading.result().at <= oldest):
-                del self._readings[name]
+    async def reading(self, *, namespace: str, name: str) -> Reading:
+        """The Secret itself."""
+        return await self._secrets.read(namespace=namespace, name=name)

@@ -82,6 +82,13 @@ class Store(Generic[E]):
         self._moved(before, after)
         return True
 
+    def derive(self, key: Key) -> None:
+        """Make an object's entry anew: what it is derived from beside the object has changed."""
+        before = self._entries.get(key)
+        if before is not None:
+            after = self._entries[key] = self._entry(before.body, before)
+            self._moved(before, after)
+
     def drop(self, key: Key, uid: str) -> None:
         """Forget a deleted object; late news of its uid are ignored from now on."""
         now = self._clock.boottime()

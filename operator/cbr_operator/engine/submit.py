@@ -7,12 +7,14 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.kinds.replication import Replication
-from cbr_operator.ports import Clock, Cloud, Facts
-from cbr_operator.rules.answers import Verdict, judge
+from cbr_operator.ports import Clock, Cloud, Credential, Facts
+from cbr_operator.rules.answers import Verdict, judge, took_credential
 from cbr_operator.rules.results import Try
 from cbr_operator.rules.view import Decision, Submit
 
@@ -22,10 +24,22 @@ SEND_BY = 5.0
 """Seconds from before the intent was written within which the call must start: no resolver gives up that soon."""
 
 
+class Answered(Protocol):
+    """What the cloud said to a credential: whether it is refused for good."""
+
+    def __call__(self, credential: Credential, *, refused: bool, project_id: str) -> bool:
+        """Take note of it."""
+
+
+def _is_refused(credential: Credential, *, refused: bool, project_id: str) -> bool:  # noqa: ARG001 - as Answered asks
+    """Of a token that only a person renews."""
+    return refused
+
+
 class Submitter:
     """Makes calls, each as a task of its own, and keeps their answers until they are written."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each a part of the engine
         self,
         *,
         cloud: Cloud,
@@ -34,13 +48,16 @@ class Submitter:
         publisher: Publisher,
         may_send: Callable[[], bool],
         count: Callable[[str], None],
+        answered: Answered = _is_refused,
     ) -> None:
+        """``answered`` is told whether the cloud took a credential, and says whether it was refused for good."""
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
         self._publisher = publisher
         self._may_send = may_send
         self._count = count
+        self._answered = answered
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, replication: Replication, decision: Decision, action: Submit, over: Callable[[], None]) -> None:
@@ -79,6 +96,11 @@ class Submitter:
         self._clocks.learn(action.intent.target.endpoint, facts)
         was_unknown = action.intent.first_unknown_at is not None
         verdict = judge(facts, token=action.credential.token, was_unknown=was_unknown)
+        taken = took_credential(facts)
+        if taken is not None:
+            project_id = action.intent.target.project_id
+            for_good = self._answered(action.credential, refused=not taken, project_id=project_id)
+            verdict = replace(verdict, for_good=for_good or taken)
         self._count(verdict.outcome.value)
         _log(written, facts, verdict)
         ended = self._clock.now()

@@ -1,16 +1,21 @@
 """One complete look at a vault: the Secret, all pages of its backups' records and, where asked for, its log."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from weakref import WeakValueDictionary
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.secrets import FRESH_SECONDS, SecretReader
+from cbr_operator.engine.credentials import Credentials
+from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import without_token
+from cbr_operator.rules.answers import took_credential, without_token
+from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
 from cbr_operator.rules.view import LookAtVault, SecretProblem
@@ -25,11 +30,19 @@ TRIES = 3
 """How often a list is read that changes while it is read."""
 REFUSED_TOKEN_AGAIN = 60.0
 """Seconds until the Secret of a refused token is read again."""
+MAY_MEND_AGAIN = 1.0
+"""Seconds until a new login, or a new signature, may have mended a refusal."""
 RATE_LIMITED_AGAIN = 15.0
 """Seconds to wait after a 429 that does not say how long."""
 MOST_HOLDS = 1000
 _BACKUPS = "Reading the vault's records (GET backups)"
 _LOG = "Reading the operation log (GET operation-logs)"
+_KEY_REFUSED = LookFailure(
+    "the cloud has just refused the same access key for good",
+    Reason.AUTHENTICATION_FAILED,
+    for_a_person=True,
+    again=REFUSED_TOKEN_AGAIN,
+)
 _CHANGING = LookFailure(f"{_BACKUPS} failed: the list changed while its pages were read")
 _LOG_CHANGING = LookFailure(f"{_LOG} failed: its pages do not fit together")
 _LOG_CUT = LookFailure(f"{_LOG} failed: the answer was not read to its end")
@@ -49,36 +62,42 @@ class _Hold:
 class VaultReader:
     """Looks at vaults, a few at once, with the credential that a Secret holds just then."""
 
-    def __init__(self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, secrets: SecretReader) -> None:
+    def __init__(
+        self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, credentials: Credentials, pace: Pace
+    ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
-        self._secrets = secrets
+        self._credentials = credentials
+        self._pace = pace
         self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._holds: dict[tuple[str, str], _Hold] = {}
 
     async def look(self, action: LookAtVault, *, log_since: datetime | None) -> Look | LookFailure:
         """One look, or why there was none. A refused token is not used again before its Secret changed."""
-        credential = await self._secrets.read(action.secret)
+        credential = await self._credentials.get(action.source)
         if isinstance(credential, SecretProblem):
-            return LookFailure(credential.message, Reason.WAITING_FOR_SECRET, again=FRESH_SECONDS)
+            person = credential.for_a_person
+            return LookFailure(credential.message, credential.reason, again=FRESH_SECONDS, for_a_person=person)
         held = comparable_endpoint(action.target.endpoint), credential.owner
         hold = self._holds.get(held)
         if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
             return hold.failure
-        room = self._rooms.setdefault(held[0], asyncio.Semaphore(LOOKS_AN_ENDPOINT))
-        async with room, self._room:
-            found = await self._look(action, credential, log_since)
+        found = await self._look(action, credential, log_since)
         if self._holds.get(held) is hold:
             self._holds.pop(held, None)
-        if isinstance(found, LookFailure) and found.again:
+        self._hold(held, credential, found)
+        return found
+
+    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure) -> None:
+        """Note what was refused; what a new login or signature may mend holds nobody."""
+        if isinstance(found, LookFailure) and found.again and found.for_good:
             if len(self._holds) >= MOST_HOLDS:
                 del self._holds[next(iter(self._holds))]
             forever = found.reason is Reason.AUTHENTICATION_FAILED
             until = float("inf") if forever else self._clock.boottime() + found.again
             self._holds[held] = _Hold(found, credential.version, until)
-        return found
 
     async def _look(
         self, action: LookAtVault, credential: Credential, log_since: datetime | None
@@ -108,10 +127,10 @@ class VaultReader:
         records: list[Record] = []
         without, count = 0, None
         for number in range(MOST_PAGES):
-            facts = await self._cloud.list_backups(
-                target=action.target, credential=credential, offset=len(ids), limit=PAGE
+            request = partial(
+                self._cloud.list_backups, target=action.target, credential=credential, offset=len(ids), limit=PAGE
             )
-            failure = self._learn(action, facts, credential, _BACKUPS)
+            facts, failure = await self._ask(action, credential, request, _BACKUPS)
             if failure is not None:
                 return failure
             page = read_backups(without_token(credential.token, facts))
@@ -135,10 +154,15 @@ class VaultReader:
         entries: list[Record] = []
         read = 0
         for _ in range(MOST_PAGES):
-            facts = await self._cloud.list_operation_logs(
-                target=action.target, credential=credential, since=since, offset=read, limit=PAGE
+            request = partial(
+                self._cloud.list_operation_logs,
+                target=action.target,
+                credential=credential,
+                since=since,
+                offset=read,
+                limit=PAGE,
             )
-            failure = self._learn(action, facts, credential, _LOG)
+            facts, failure = await self._ask(action, credential, request, _LOG)
             if failure is not None:
                 return failure if _may_pass(facts, failure) else None
             page = read_log(without_token(credential.token, facts))
@@ -150,13 +174,33 @@ class VaultReader:
                 return tuple(entries) if page.count is None or read >= page.count else _LOG_CHANGING
         return _LOG_CHANGING
 
+    async def _ask(
+        self, action: LookAtVault, credential: Credential, request: Callable[[], Awaitable[Facts]], what: str
+    ) -> tuple[Facts, LookFailure | None]:
+        """One request: when its connection's turn has come, an untried key alone, a few at once of all."""
+        await self._pace.turn(credential.route, lane_of(action.target))
+        async with self._credentials.trial(credential) as usable:
+            if not usable:
+                return Facts(sent=False), _KEY_REFUSED
+            endpoint = comparable_endpoint(action.target.endpoint)
+            room = self._rooms.setdefault(endpoint, asyncio.Semaphore(LOOKS_AN_ENDPOINT))
+            async with room, self._room:
+                facts = await request()
+            return facts, self._learn(action, facts, credential, what)
+
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
         self._clocks.learn(action.target.endpoint, facts)
         failure = failure_of(facts, token=credential.token, what=what)
+        taken = took_credential(facts)
+        project_id = action.target.project_id
+        for_good = taken is not None and self._credentials.answered(
+            credential, refused=not taken, project_id=project_id
+        )
         if failure is None:
             return None
         if failure.reason is Reason.AUTHENTICATION_FAILED:
-            return replace(failure, again=REFUSED_TOKEN_AGAIN)
+            again = REFUSED_TOKEN_AGAIN if for_good else MAY_MEND_AGAIN
+            return replace(failure, again=again, for_good=for_good)
         if failure.reason is Reason.RATE_LIMITED:
             return replace(failure, again=max(RATE_LIMITED_AGAIN, failure.retry_after))
         return replace(failure, again=failure.retry_after)

@@ -1,9 +1,10 @@
 """A step for one CheckpointReplication: gather what is known of it, decide, perform, publish."""
 
+import asyncio
 import logging
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 
@@ -12,24 +13,27 @@ from pydantic import ValidationError
 from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.connections import Connections, is_same
 from cbr_operator.engine.controller import named
+from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
+from cbr_operator.engine.pace import Pace
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.engine.queue import WorkQueue
-from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import Outcome, Submission
-from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
+from cbr_operator.ports import DIRECT, Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
 from cbr_operator.rules.holds import hold_key
-from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.lanes import Place, lane_of, target_of
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.replication import decide
+from cbr_operator.rules.tries import target_to_call
 from cbr_operator.rules.view import (
     Decision,
     Delete,
@@ -39,6 +43,7 @@ from cbr_operator.rules.view import (
     ReadSecret,
     SecretProblem,
     Submit,
+    UseConnection,
     View,
 )
 
@@ -67,7 +72,11 @@ class Parts:
     clocks: CloudClocks
     looks: ClockLooks
     pollers: Pollers
-    secrets: SecretReader
+    pace: Pace
+    credentials: Credentials
+    connections: Connections
+    labels_of: Callable[[str], Mapping[str, str]]
+    """The labels of a namespace."""
     publisher: Publisher
     submitter: Submitter
     settle: Callable[[Place], None]
@@ -87,11 +96,15 @@ class Worker:
             self._.looks.forget(key)
             return
         decision = decide(view)
-        if isinstance(decision.action, ReadSecret):
-            credential = await self._.secrets.read(decision.action)
-            view = self._gather(key, credential)
+        while isinstance(decision.action, ReadSecret | UseConnection):
+            credential = await self._.credentials.get_now(decision.action)
+            if isinstance(credential, asyncio.Task):
+                return  # the end of the login wakes it
+            used, view = view.connection, self._gather(key, credential)
             if view is None:
                 return
+            if not is_same(used, view.connection):  # a credential goes nowhere but where its connection led
+                view = replace(view, credential=None)
             decision = decide(view)
         await self._perform(key, view, decision)
 
@@ -105,8 +118,10 @@ class Worker:
         except ValidationError:
             logger.exception("An object cannot be read; nothing is done about it", extra=named(REPLICATIONS, key))
             return None
-        target = target_of(replication)
+        connection = self._.connections.named_by(replication)
+        target = target_of(replication, connection)
         endpoint = target.endpoint if target is not None else ""
+        route = credential.route if isinstance(credential, Credential) else DIRECT
         look = self._.pollers.result_for(key)
         return View(
             policy=self._.policy,
@@ -117,7 +132,7 @@ class Worker:
             calling=entry.uid in self._.calls,
             tried=entry.notes.tried,
             credential=credential,
-            refusals=self._.cache.refusals(hold_key(replication)),
+            refusals=self._.cache.refusals(hold_key(replication, target)),
             in_front=self._.lanes.in_front_of(entry.place) if entry.place is not None else None,
             waiting_since=entry.notes.waiting_since,
             clock_offset=self._.clocks.offset(endpoint),
@@ -126,7 +141,10 @@ class Worker:
             look=look,
             claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
-            slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
+            slot_free=self._.calls.has_room(comparable_endpoint(endpoint)) and self._.pace.may_call(key, route),
+            connection=connection,
+            namespace_labels=self._.labels_of(key[0]) if connection is not None else {},
+            untried=isinstance(credential, Credential) and self._.credentials.is_untried(credential),
             chance=random.random(),  # noqa: S311 - jitter
         )
 
@@ -153,14 +171,22 @@ class Worker:
             self._.pollers.want(key, decision.action)
         elif isinstance(decision.action, LookAtClock):
             self._.looks.start(key, decision.action)
-        elif decision.in_line and not view.slot_free:
-            target = target_of(view.replication)
-            self._.calls.wait(comparable_endpoint(target.endpoint) if target is not None else "", key)
+        elif decision.in_line and view.in_front is None and not view.slot_free:
+            self._wait_for_slot(key, view)
         again = await self._publish(view, decision)
         if again is None:
             self._looked(key, entry, view, decision)
             again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
         self._.queue.add_after(key, spread(again, chance=view.chance) if again is not None else None)
+
+    def _wait_for_slot(self, key: Key, view: View) -> None:
+        """Have it woken when there is room for its call, and when it is its connection's turn."""
+        target = target_to_call(view)
+        endpoint = comparable_endpoint(target.endpoint)
+        if not self._.calls.has_room(endpoint):
+            self._.calls.wait(endpoint, key)
+        elif isinstance(view.credential, Credential):
+            self._.pace.wait(key, view.credential.route, lane_of(target))
 
     def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
         """What a look showed is written, where it had to be: only now it may be forgotten."""
@@ -209,6 +235,7 @@ class Worker:
         if place is None:
             raise AssertionError("what is submitted stands in a lane")
         self._.lanes.hold(place)
+        self._.pace.called(key, action.credential.route)
         self._.calls.start(entry.uid, comparable_endpoint(action.intent.target.endpoint))
         entry.notes.tried = True
         entry.notes.older = False

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 GROUP = "cbr-operator.io"
 VERSION = "v1alpha1"
@@ -29,7 +29,7 @@ class ResourceKind:
 
 
 # Words that the Kubernetes API conventions keep in capitals inside a name.
-_INITIALISMS = {"id": "ID", "url": "URL", "uid": "UID"}
+_INITIALISMS = {"id": "ID", "ids": "IDs", "url": "URL", "uid": "UID"}
 
 
 def json_name(field: str) -> str:
@@ -121,6 +121,14 @@ class ConditionedStatus(Model):
         return next((each for each in self.conditions if each.type == type_), None)
 
 
+class OwnerReference(Model):
+    """Whom an object belongs to."""
+
+    kind: str
+    name: str
+    uid: str
+
+
 class Metadata(Model):
     """The part of an object's metadata that decisions rest on."""
 
@@ -133,8 +141,15 @@ class Metadata(Model):
     deletion_timestamp: Time | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     annotations: dict[str, str] = Field(default_factory=dict)
+    owner_references: tuple[OwnerReference, ...] = ()
 
 
 def comparable_id(value: str) -> str:
     """An id in the form in which ids are compared: without dashes, in lower case."""
     return value.replace("-", "").lower()
+
+
+def first_error(error: ValidationError) -> str:
+    """The first thing that is wrong with a spec, and where."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in ('spec', *first['loc']))}: {first['msg']}"

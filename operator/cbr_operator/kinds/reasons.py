@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class ConditionType(StrEnum):
-    """The types of conditions on a CheckpointReplication."""
+    """The types of conditions on our kinds."""
 
     ACCEPTED = "Accepted"
     """Whether the operator takes the resource as it is written."""
@@ -16,6 +16,8 @@ class ConditionType(StrEnum):
     """Whether the cloud has taken the call."""
     SUCCEEDED = "Succeeded"
     """The one to wait for: True and False are final."""
+    READY = "Ready"
+    """Of a connection: whether resources can use it. Of a Schedule or a policy: whether it does what it is for."""
     RECONCILING = "Reconciling"
     """kstatus: work goes on by itself. Absent rather than False."""
     STALLED = "Stalled"
@@ -92,6 +94,17 @@ class Reason(StrEnum):
     TRACKING_DEADLINE_EXCEEDED = "TrackingDeadlineExceeded"
     """The copying was not over within spec.tracking.deadlineSeconds."""
 
+    EXPIRES_SOON = "ExpiresSoon"
+    """The token of a connection ends within two hours, and nobody has put a new one into its Secret yet."""
+    EXPIRED = "Expired"
+    """The token of a connection has ended."""
+    SECRET_NOT_FOUND = "SecretNotFound"  # noqa: S105 - as above
+    """What a connection reads from its Secret is missing or unusable."""
+    CA_BUNDLE_NOT_FOUND = "CABundleNotFound"
+    """What a connection reads as certificates to trust is missing or unusable."""
+    LOGIN_FAILED = "LoginFailed"
+    """IAM gave no token: the name or password is wrong, or it could not be reached."""
+
 
 _HOLDS_ACCEPTED = frozenset({Reason.WAITING_FOR_SECRET, Reason.WAITING_FOR_CONNECTION})
 _DENIED = frozenset(
@@ -142,5 +155,19 @@ ALLOWED: dict[ConditionType, dict[str, frozenset[Reason]]] = {
             Reason.PARTIALLY_FAILED,
             Reason.TRACKING_DEADLINE_EXCEEDED,
         },
+    },
+    ConditionType.READY: {
+        "True": frozenset({Reason.VALID, Reason.EXPIRES_SOON}),
+        "False": frozenset(
+            {
+                Reason.INVALID_SPEC,
+                Reason.ENDPOINT_NOT_ALLOWED,
+                Reason.SECRET_NOT_FOUND,
+                Reason.CA_BUNDLE_NOT_FOUND,
+                Reason.EXPIRED,
+                Reason.LOGIN_FAILED,
+                Reason.AUTHENTICATION_FAILED,
+            }
+        ),
     },
 }

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from cbr_operator.kinds.common import Metadata, Model, ResourceKind
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind, first_error
 from cbr_operator.kinds.replication_spec import Spec, SubmissionSpec, TrackingSpec
 from cbr_operator.kinds.replication_status import Status
 
@@ -42,7 +42,5 @@ class Replication(Model):
         try:
             spec = Spec.model_validate(body.get("spec") or {})
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in ("spec", *first["loc"]))
-            return cls(metadata=metadata, spec=None, spec_error=f"{place}: {first['msg']}", status=status)
+            return cls(metadata=metadata, spec=None, spec_error=first_error(error), status=status)
         return cls(metadata=metadata, spec=spec, status=status)

@@ -5,27 +5,13 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from cbr_operator.kinds.common import Model
-
-_UUID = r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$"
-_DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-_YEAR = 31_536_000
-
-Id = Annotated[str, Field(pattern=_UUID, min_length=32, max_length=36)]
-# Source: "Replicating a Restore Point", destination_region: 0 to 255 characters of this set.
-Region = Annotated[str, Field(pattern=r"^[a-zA-Z0-9._\-]+$", min_length=1, max_length=255)]
-Name = Annotated[str, Field(pattern=_DNS_SUBDOMAIN, min_length=1, max_length=253)]
-Seconds = Annotated[int, Field(ge=1, le=_YEAR)]
-
-
-def _rule(rule: str, message: str, *, field: str = "") -> dict[str, str]:
-    """One x-kubernetes-validations entry; ``field`` is where the API server says the mistake is."""
-    return {"rule": rule, "message": message, **({"fieldPath": f".{field}"} if field else {})}
+from cbr_operator.kinds.fields import YEAR, Id, Name, Region, Seconds, SecretKey, Url, rule
 
 
 def _immutable(field: str) -> dict[str, str]:
     """Catches changing, adding and removing; ``self.?x == oldSelf.?x`` breaks CEL's cost budget."""
-    rule = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
-    return _rule(rule, "is immutable: a resource is one submission; create a new one instead", field=field)
+    kept = f"has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    return rule(kept, "is immutable: a resource is one submission; create a new one instead", field=field)
 
 
 class Source(Model):
@@ -60,7 +46,7 @@ class TokenSecretRef(Model):
 
     name: Name
     """Name of the Secret."""
-    key: Annotated[str, Field(pattern=r"^[-._a-zA-Z0-9]+$", min_length=1, max_length=253)] = "token"
+    key: SecretKey = "token"
     """Key in the Secret that holds the token."""
 
 
@@ -115,7 +101,7 @@ class Spec(Model):
     just before use. Exactly one of tokenSecretRef and connectionRef is required."""
     connection_ref: ConnectionRef | None = None
     """The connection to use. Exactly one of tokenSecretRef and connectionRef is required."""
-    endpoint: Annotated[str, Field(max_length=512)] = ""
+    endpoint: Url = ""
     """URL of the source region's CBR endpoint, e.g. "https://cbr.cn-north-4.myhuaweicloud.com". Absent: derived from
     source.region. Only with tokenSecretRef, and only what the operator's administrator allows."""
     suspend: bool = False
@@ -124,46 +110,51 @@ class Spec(Model):
     """How long to try to submit."""
     tracking: TrackingSpec = Field(default_factory=TrackingSpec)
     """Whether and how long to follow the copying."""
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=_YEAR)] | None = None
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=YEAR)] | None = None
     """Seconds after its end when the resource is deleted; absent: it is kept. Do not set it on resources that are
     kept in Git: the GitOps tool would create them anew, and they would be submitted again."""
 
     @staticmethod
     def _schema(schema: dict[str, Any]) -> None:
-        schema["properties"]["endpoint"]["x-kubernetes-validations"] = [
-            _rule(
-                "isURL(self) && url(self).getScheme() in ['http', 'https'] && url(self).getHostname() != ''"
-                " && !self.contains('@') && !self.contains('?') && !self.contains('#')"
-                " && (url(self).getPort() == ''"
-                " || (int(url(self).getPort()) > 0 && int(url(self).getPort()) < 65536))",
-                "must be a URL such as https://cbr.region.example.com, without user information, query or fragment",
-            )
-        ]
-        schema["x-kubernetes-validations"] = [
-            _rule(
-                "has(self.tokenSecretRef) != has(self.connectionRef)",
-                "exactly one of tokenSecretRef and connectionRef is required",
-            ),
-            _rule(
-                "!has(self.endpoint) || has(self.tokenSecretRef)",
-                "is only allowed with tokenSecretRef: a connection has an endpoint of its own",
-                field="endpoint",
-            ),
-            _rule(
-                "!has(self.tokenSecretRef) || (has(self.source.region) && has(self.source.projectID))",
-                "region and projectID are required with tokenSecretRef",
-                field="source",
-            ),
-            _rule(
-                "!has(self.source.region) || self.source.region.lowerAscii() != self.destination.region.lowerAscii()",
-                "must differ from source.region",
-                field="destination.region",
-            ),
-            *map(_immutable, _IMMUTABLE),
-        ]
+        schema["x-kubernetes-validations"] = [*_RULES, *map(_immutable, _IMMUTABLE)]
 
     model_config = ConfigDict(json_schema_extra=_schema)
 
+
+class TemplateSpec(Spec):
+    """The spec of what a template makes.
+
+    It has the same fields and rules, and can be changed: what was made before keeps the copy it was made with.
+    """
+
+    @staticmethod
+    def _schema(schema: dict[str, Any]) -> None:
+        schema["x-kubernetes-validations"] = list(_RULES)
+
+    model_config = ConfigDict(json_schema_extra=_schema)
+
+
+_RULES = (
+    rule(
+        "has(self.tokenSecretRef) != has(self.connectionRef)",
+        "exactly one of tokenSecretRef and connectionRef is required",
+    ),
+    rule(
+        "!has(self.endpoint) || has(self.tokenSecretRef)",
+        "is only allowed with tokenSecretRef: a connection has an endpoint of its own",
+        field="endpoint",
+    ),
+    rule(
+        "!has(self.tokenSecretRef) || (has(self.source.region) && has(self.source.projectID))",
+        "region and projectID are required with tokenSecretRef",
+        field="source",
+    ),
+    rule(
+        "!has(self.source.region) || self.source.region.lowerAscii() != self.destination.region.lowerAscii()",
+        "must differ from source.region",
+        field="destination.region",
+    ),
+)
 
 _IMMUTABLE = (
     "source",

@@ -108,6 +108,12 @@ class KubeClient:
         data = {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
         return SecretData(resource_version=found["metadata"]["resourceVersion"], data=data)
 
+    async def read_config_map(self, *, namespace: str, name: str) -> SecretData:
+        """One ConfigMap, its text encoded."""
+        found = await self.request("GET", f"/api/v1/namespaces/{namespace}/configmaps/{name}")
+        data = {key: str(value).encode() for key, value in (found.get("data") or {}).items()}
+        return SecretData(resource_version=found["metadata"]["resourceVersion"], data=data)
+
     async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
         """Create an object."""
         return await self.request("POST", _path(kind, namespace), body=body)

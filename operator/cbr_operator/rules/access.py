@@ -2,16 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from urllib.parse import SplitResult, urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Regions of the vendor's siblings, whose endpoints do not follow the vendor's own form
 # (reference: docs.otc.t-systems.com "Regions and Endpoints"; the European site's region and its `.eu` domain).
-_SIBLING_ENDPOINTS = {
-    "eu-de": "https://cbr.eu-de.otc.t-systems.com",
-    "eu-nl": "https://cbr.eu-nl.otc.t-systems.com",
-    "eu-west-101": "https://cbr.eu-west-101.myhuaweicloud.eu",
+_SIBLING_DOMAINS = {
+    "eu-de": "otc.t-systems.com",
+    "eu-nl": "otc.t-systems.com",
+    "eu-west-101": "myhuaweicloud.eu",
 }
 
 
@@ -23,9 +24,15 @@ class EndpointPattern:
     labels: tuple[str, ...]
     port: str
 
+    @property
+    def host(self) -> str:
+        """Its host, or, in IPv6, its address without brackets."""
+        return ".".join(self.labels)
+
     def __str__(self) -> str:
         """The pattern as a person writes it."""
-        return f"{self.scheme}://{'.'.join(self.labels)}" + (f":{self.port}" if self.port != "" else "")
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}" + (f":{self.port}" if self.port != "" else "")
 
 
 def parse_pattern(text: str) -> EndpointPattern:
@@ -62,7 +69,23 @@ def problem_with(url: str) -> str:
         return "it has a query or a fragment"
     if re.search(r"[\s\\\x00-\x1f\x7f]", url):
         return "it holds white space, a backslash or a control character"
+    if _is_odd_address(parts.hostname):
+        return "its host is an unusual spelling of an address"
     return ""
+
+
+def _is_odd_address(host: str) -> bool:
+    """Whether a host is a number that some resolvers take for an address: 2130706433, 0x7f.1, 127.1, 0177.0.0.1.
+
+    Source: WHATWG URL standard, "ends in a number": such a host is an IPv4 address in some spelling, or an error.
+    """
+    last = host.rstrip(".").rpartition(".")[2]
+    if ":" in host or not re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last, re.IGNORECASE):
+        return False
+    try:
+        return str(IPv4Address(host)) != host
+    except ValueError:
+        return True
 
 
 def is_allowed(url: str, patterns: tuple[EndpointPattern, ...]) -> bool:
@@ -103,4 +126,13 @@ def comparable_endpoint(url: str) -> str:
 
 def endpoint_of_region(region: str) -> str:
     """The CBR endpoint that a region implies when none is written."""
-    return _SIBLING_ENDPOINTS.get(region, f"https://cbr.{region}.myhuaweicloud.com")
+    return _endpoint("cbr", region)
+
+
+def iam_endpoint_of_region(region: str) -> str:
+    """The IAM endpoint that a region implies when none is written."""
+    return _endpoint("iam", region)
+
+
+def _endpoint(service: str, region: str) -> str:
+    return f"https://{service}.{region}.{_SIBLING_DOMAINS.get(region, 'myhuaweicloud.com')}"

@@ -69,6 +69,8 @@ class Verdict:
     request_id: str = ""
     retry_after: float | None = None
     answer: Answer | None = None
+    for_good: bool = True
+    """Of a refused credential: only another one can mend it; otherwise a new login, or signing anew, may."""
 
 
 def judge(facts: Facts, *, token: str, was_unknown: bool) -> Verdict:
@@ -76,6 +78,14 @@ def judge(facts: Facts, *, token: str, was_unknown: bool) -> Verdict:
     facts = without_token(token, facts)
     verdict = _judge(facts, was_unknown=was_unknown)
     return replace(verdict, request_id=facts.request_id, retry_after=facts.retry_after)
+
+
+def took_credential(facts: Facts) -> bool | None:
+    """Whether the cloud took what authenticated the call; None where its answer, if there was one, does not tell."""
+    status = facts.status
+    if status is None or not (200 <= status < 300 or 400 <= status < 500) or status in (408, 429):  # noqa: PLR2004 - HTTP
+        return None
+    return STATUS_REASONS.get(status) is not Reason.AUTHENTICATION_FAILED
 
 
 def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:

@@ -1,9 +1,11 @@
 """The only builder of conditions: three statements in, the five conditions out (design, section 1)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
 
-from cbr_operator.kinds.common import Condition
+from cbr_operator.kinds.common import Condition, ConditionedStatus
 from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import Status
@@ -18,7 +20,8 @@ class Statement:
     """What one condition says."""
 
     status: str
-    reason: Reason
+    reason: StrEnum
+    """One of the kind's own."""
     message: str
     for_a_person: bool = False
     """It does not go on before a person acts."""
@@ -62,10 +65,23 @@ def with_conditions(
     )
 
 
+Conditioned = TypeVar("Conditioned", bound=ConditionedStatus)
+
+
+def with_ready(status: Conditioned, ready: Statement, *, generation: int, now: datetime) -> Conditioned:
+    """The status of a kind that is ready or not, with this said of it."""
+    said = {ConditionType.READY: ready}
+    if ready.status != TRUE:
+        type_ = ConditionType.STALLED if ready.for_a_person else ConditionType.RECONCILING
+        said[type_] = Statement(TRUE, ready.reason, ready.message)
+    conditions = tuple(_condition(status, type_, one, generation, now) for type_, one in said.items())
+    return status.model_copy(update={"conditions": conditions, "observed_generation": generation})
+
+
 def _carried(accepted: Statement) -> Statement:
     """What a resource that is not accepted says of its submission: held, unless the spec can never be right."""
     final = accepted.reason is Reason.INVALID_SPEC
-    return Statement(FALSE if final else UNKNOWN, accepted.reason, accepted.message)
+    return replace(accepted, status=FALSE if final else UNKNOWN)
 
 
 def observed(replication: Replication) -> Status:
@@ -110,7 +126,9 @@ def _for_kstatus(accepted: Statement, succeeded: Statement) -> dict[ConditionTyp
     return {type_: Statement(TRUE, succeeded.reason, succeeded.message)}
 
 
-def _condition(status: Status, type_: ConditionType, said: Statement, generation: int, now: datetime) -> Condition:
+def _condition(
+    status: ConditionedStatus, type_: ConditionType, said: Statement, generation: int, now: datetime
+) -> Condition:
     before = status.condition(type_)
     moved = before is None or before.status != said.status
     return Condition(

@@ -9,7 +9,7 @@ from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Status
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, statement_of, with_conditions
-from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, ReadSecret, View
+from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, ReadSecret, UseConnection, View
 
 
 def is_paused(said: Condition | Statement | None) -> bool:
@@ -64,7 +64,7 @@ def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     """
     status = decision.status or view.replication.status
     said = status.condition(ConditionType.SUBMITTED)
-    looking = isinstance(decision.action, ReadSecret | LookAtClock)
+    looking = isinstance(decision.action, ReadSecret | UseConnection | LookAtClock)
     looking = looking or (isinstance(decision.action, LookAtVault) and not decision.blocked)
     if looking or is_paused(said) or status.start_time is None or (said is not None and said.status == FALSE):
         return decision

@@ -15,11 +15,15 @@ _NAMED = 5
 _TO_RUN_AGAIN = "To copy what is missing, mend that and create a new resource: what has its copy is not copied again."
 _LEADS = {
     Reason.AUTHENTICATION_FAILED: "The cloud refuses the token, so the copying goes on unseen. Put a new token into "
-    "the Secret: the following goes on within a minute of that.",
+    "the Secret (with a connection, its status says what to do): the following goes on within a minute of that.",
     Reason.PERMISSION_DENIED: "The token may not read the records, so the copying goes on unseen. Give its user the "
     "permission cbr:backups:list in the source project; the following goes on by itself.",
     Reason.WAITING_FOR_SECRET: "The token cannot be read, so the copying goes on unseen. The following goes on by "
     "itself once the Secret is right.",
+    Reason.WAITING_FOR_CONNECTION: "Its connection cannot be used, so the copying goes on unseen. The following goes "
+    "on by itself once the connection is ready.",
+    Reason.ENDPOINT_NOT_ALLOWED: "Its connection may not be used as it is, so the copying goes on unseen. The "
+    "following goes on by itself once the connection is right.",
     Reason.RATE_LIMITED: "The cloud asked to look less often, so the copying goes on unseen; it is looked at again "
     "by itself, later.",
     Reason.ENDPOINT_UNREACHABLE: "The records could not be read three times in a row, so the copying goes on unseen; "

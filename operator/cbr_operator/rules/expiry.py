@@ -27,7 +27,7 @@ def finished(view: View) -> Decision:
     left = (due - view.now).total_seconds()
     if left > 0:
         return Decision(status=observed(replication), again=left)
-    kept = _why_kept(replication)
+    kept = why_kept(replication)
     if kept:
         return Decision(
             status=amended(replication, f"It is kept although spec.ttlSecondsAfterFinished has passed: {kept}")
@@ -35,7 +35,8 @@ def finished(view: View) -> Decision:
     return Decision(action=Delete())
 
 
-def _why_kept(replication: Replication) -> str:
+def why_kept(replication: Replication) -> str:
+    """Why neither a TTL nor a history limit may delete it, or an empty string."""
     submission = replication.status.submission
     if submission is not None and submission.outcome in _OPEN:
         return "whether the cloud took its call is not known; delete it once that has been looked into."

@@ -9,8 +9,9 @@ from datetime import datetime
 
 from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import Replication
-from cbr_operator.kinds.replication_status import Outcome
+from cbr_operator.kinds.replication_status import Outcome, Target
 from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.connections import connection_owner
 from cbr_operator.rules.lanes import target_of
 
 _UNTOLD = "The cloud refused an earlier call with the same credential; it goes on by itself once that is over."
@@ -29,19 +30,22 @@ class Refusal:
     credential_version: str
 
 
-def owner_of(replication: Replication) -> str:
-    """Whose credential the object uses; empty where it names none."""
+def owner_of(replication: Replication, target: Target) -> str:
+    """Whose credential a call for this object to this target uses; empty where it names none."""
     spec = replication.spec
+    if target.connection_uid:
+        return connection_owner(target.connection_uid)
     if spec is None or spec.token_secret_ref is None:
         return ""
     reference = spec.token_secret_ref
     return f"Secret {replication.metadata.namespace}/{reference.name}, key {reference.key}"
 
 
-def hold_key(replication: Replication) -> str:
-    """The key under which refusals are shared."""
-    target = target_of(replication)
-    return f"{owner_of(replication)} at {comparable_endpoint(target.endpoint)}" if target is not None else ""
+def hold_key(replication: Replication, target: Target | None) -> str:
+    """The key under which refusals of calls to this target are shared."""
+    if target is None:
+        return ""
+    return f"{owner_of(replication, target)} at {comparable_endpoint(target.endpoint)}"
 
 
 def refusal_of(replication: Replication) -> Refusal | None:
@@ -56,8 +60,12 @@ def refusal_of(replication: Replication) -> Refusal | None:
     refused_token = submission.reason == Reason.AUTHENTICATION_FAILED
     if not refused_token and submission.next_attempt_time is None:
         return None
+    if refused_token and not submission.credential_version:
+        return None  # it may be mended by itself: by a new login, or by signing anew
+    # A connection may have changed since: what refused was what was called then.
+    target = submission.target if submission.target.connection_uid else target_of(replication)
     return Refusal(
-        key=hold_key(replication),
+        key=hold_key(replication, target),
         reason=Reason(submission.reason),
         message=said,
         until=None if refused_token else submission.next_attempt_time,

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cbr_operator.kinds.common import comparable_id
+from cbr_operator.kinds.connection import Connection
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import BackupState, Outcome, Target
 from cbr_operator.rules.access import comparable_endpoint, endpoint_of_region
 from cbr_operator.rules.conditions import is_final
+from cbr_operator.rules.connections import target_through
 
 # With these outcomes nothing of the object is on its way to the vault, or ever will be.
 _LEFT = frozenset({Outcome.REJECTED, Outcome.UNRESOLVED})
@@ -46,12 +48,17 @@ def lane_of(target: Target) -> str:
     )
 
 
-def target_of(replication: Replication) -> Target | None:
-    """What a call for this object goes to, or went to; None while that is not known."""
+def target_of(replication: Replication, connection: Connection | None = None) -> Target | None:
+    """What a call for this object goes to, or went to; None while that is not known.
+
+    ``connection``: the one that it names, if it names one that is there.
+    """
     submission = replication.status.submission
     if submission is not None and submission.outcome != Outcome.NOT_SUBMITTED:
         return submission.target
     spec = replication.spec
+    if connection is not None:
+        return target_through(replication, connection)
     if spec is None or spec.token_secret_ref is None:
         return None
     return Target(
@@ -62,11 +69,11 @@ def target_of(replication: Replication) -> Target | None:
     )
 
 
-def place_of(replication: Replication) -> Place | None:
+def place_of(replication: Replication, connection: Connection | None = None) -> Place | None:
     """Where this object stands, or None when it has no business with a lane (any more)."""
     submission = replication.status.submission
     outcome = submission.outcome if submission is not None else None
-    target = target_of(replication)
+    target = target_of(replication, connection)
     if target is None or outcome in _LEFT or (outcome in FOLLOWED and not _is_copying(replication)):
         return None
     metadata = replication.metadata

@@ -28,6 +28,8 @@ class LookFailure:
     """Seconds that the cloud asked to wait."""
     again: float = 0.0
     """Seconds after which it may be otherwise; 0 where nothing is known of that."""
+    for_good: bool = True
+    """Of a refused credential: see ``Verdict``."""
 
 
 def failure_of(facts: Facts, *, token: str, what: str) -> LookFailure | None:
@@ -65,7 +67,9 @@ def judge_clock_look(facts: Facts, *, token: str) -> Verdict | None:
 def verdict_of(failure: LookFailure, *, request_id: str = "") -> Verdict:
     """A failed look before the call, as what it means for the call: it was not made."""
     retry_after = failure.retry_after or None
-    return Verdict(Outcome.NOT_SUBMITTED, failure.reason, failure.said, request_id, retry_after)
+    return Verdict(
+        Outcome.NOT_SUBMITTED, failure.reason, failure.said, request_id, retry_after, for_good=failure.for_good
+    )
 
 
 @dataclass(frozen=True, slots=True)

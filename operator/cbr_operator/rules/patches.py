@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from cbr_operator.kinds.common import Condition, Metadata, Model, ResourceKind
+from cbr_operator.kinds.policy import PolicyReason
 from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.schedule import ScheduleReason
 from cbr_operator.ports import EventNote, Json
 from cbr_operator.rules.conditions import FALSE
 
 # What nobody has to act on, and what follows in every object's life: not worth an Event.
-_UNTOLD = frozenset({Reason.VALID, Reason.SUBMITTING})
+_UNTOLD: frozenset[str] = frozenset({Reason.VALID, Reason.SUBMITTING, ScheduleReason.SCHEDULED, PolicyReason.APPLIED})
 # A person should look at these although they may still end by themselves.
 _WARNINGS = frozenset(
     {

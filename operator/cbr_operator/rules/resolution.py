@@ -171,6 +171,7 @@ _ADVICE = {
     Reason.AUTHENTICATION_FAILED: "Put a new token into the Secret.",
     Reason.PERMISSION_DENIED: "Give the token's user the permission cbr:backups:list in the source project.",
     Reason.WAITING_FOR_SECRET: "Put the token back into the Secret.",
+    Reason.WAITING_FOR_CONNECTION: "Mend its connection.",
     Reason.RATE_LIMITED: "The cloud asked to look less often.",
     Reason.ENDPOINT_NOT_ALLOWED: "Ask the operator's administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS).",
     Reason.ENDPOINT_UNREACHABLE: "If it lasts, check the endpoint and the network from the operator's Pod.",

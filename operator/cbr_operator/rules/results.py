@@ -41,6 +41,12 @@ _ADVICE = {
     Reason.SUBMITTING: "Nothing was sent; it is tried again by itself.",
 }
 
+_MAY_MEND = "Nothing was submitted; it is tried again by itself, with a new login or a new signature."
+_MEND_CONNECTION = (
+    "Nothing was submitted. The status of its connection says what to do: the call is made within a minute of that, "
+    "and not before."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Try:
@@ -92,6 +98,7 @@ def _recorded(submission: Submission, tried: Try) -> Submission:
     reason = verdict.reason.value if verdict.reason else ""
     if waits and not reason:
         reason = submission.reason or Reason.SUBMITTING.value
+    refused = reason == Reason.AUTHENTICATION_FAILED
     first_unknown = submission.first_unknown_at
     if verdict.outcome is Outcome.UNKNOWN and first_unknown is None:
         first_unknown = submission.cloud_time or submission.intent_time
@@ -102,7 +109,7 @@ def _recorded(submission: Submission, tried: Try) -> Submission:
             "request_id": verdict.request_id,
             "first_unknown_at": first_unknown,
             "next_attempt_time": tried.ended + timedelta(seconds=tried.pause) if waits else None,
-            "credential_version": tried.credential_version if reason == Reason.AUTHENTICATION_FAILED else "",
+            "credential_version": tried.credential_version if refused and verdict.for_good else "",
         }
     )
 
@@ -123,7 +130,8 @@ def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[S
     said = sentence(verdict.said)
     if verdict.outcome is Outcome.NOT_SUBMITTED:
         reason = reason_of(submission)
-        return Statement(UNKNOWN, reason, f"{said} {_ADVICE[reason]}"), None
+        advice = _ADVICE[reason] if reason is not Reason.AUTHENTICATION_FAILED else _new_credential(submission, verdict)
+        return Statement(UNKNOWN, reason, f"{said} {advice}"), None
     if verdict.outcome is Outcome.NOT_NEEDED:
         text = f"{said} Every backup already has its copy, or is being copied by another call."
         ended = Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
@@ -138,6 +146,13 @@ def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[S
 def reason_of(submission: Submission) -> Reason:
     """Why nothing was submitted, in a word of ours: another version may have written one that we do not know."""
     return Reason(submission.reason) if submission.reason in _ADVICE else Reason.SUBMITTING
+
+
+def _new_credential(submission: Submission, verdict: Verdict) -> str:
+    """What ends the refusal of a credential."""
+    if not verdict.for_good:
+        return _MAY_MEND
+    return _MEND_CONNECTION if submission.target.connection_uid else _ADVICE[Reason.AUTHENTICATION_FAILED]
 
 
 def unresolved_yet(said: str) -> Statement:

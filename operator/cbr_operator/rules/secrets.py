@@ -6,7 +6,7 @@ from cbr_operator.ports import Credential, SecretData
 from cbr_operator.rules.view import SecretProblem
 
 # RFC 9110 section 5.5: what may stand in a header field, less the space that a token never holds.
-_USABLE = re.compile(r"[\x21-\x7e]+")
+USABLE = re.compile(r"[\x21-\x7e]+")
 
 
 def credential_of(secret: SecretData | None, *, namespace: str, name: str, key: str) -> Credential | SecretProblem:
@@ -19,7 +19,7 @@ def credential_of(secret: SecretData | None, *, namespace: str, name: str, key: 
     token = secret.data[key].decode("latin-1").strip()
     if not token:
         return SecretProblem(f"Key {key!r} of {place} is empty. Put the token there; {_GOES_ON}")
-    if not _USABLE.fullmatch(token):
+    if not USABLE.fullmatch(token):
         return SecretProblem(
             f"Key {key!r} of {place} holds a line break, a blank or another character that no token has. Put the "
             f"token there alone; {_GOES_ON}"

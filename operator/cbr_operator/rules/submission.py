@@ -12,15 +12,16 @@ from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import RESTORED_LABEL
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.ports import ReplicateRequest
-from cbr_operator.rules.access import is_allowed, problem_with
+from cbr_operator.rules.addresses import refusal
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, UNKNOWN, Statement, with_conditions
+from cbr_operator.rules.connections import connection_of, denial, unusable
 from cbr_operator.rules.deadline import by_deadline, is_paused, paused, resumed
 from cbr_operator.rules.holds import held_by
-from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.lanes import Place, target_of
 from cbr_operator.rules.prior_calls import look_for_prior_calls
 from cbr_operator.rules.results import Try, not_submitted, reason_of
 from cbr_operator.rules.tries import next_try, target_to_call
-from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, SecretProblem, Submit, View
+from cbr_operator.rules.view import Decision, LookAtClock, SecretProblem, Submit, View, credential_source
 
 SECRET_AGAIN = 10.0
 """Seconds between two looks at a Secret that something waits for."""
@@ -41,13 +42,16 @@ def decide_submission(view: View, spec: Spec) -> Decision:
 
 
 def _invalid(view: View, spec: Spec) -> Decision | None:
-    source, destination = spec.source, spec.destination
+    source = spec.source
     if spec.token_secret_ref is not None and not (source.region and source.project_id):
         return _refuse(view, Reason.INVALID_SPEC, "spec.source.region and spec.source.projectID are required.")
-    if source.region and comparable_id(source.region) == comparable_id(destination.region):
-        return _refuse(view, Reason.INVALID_SPEC, "spec.destination.region must differ from spec.source.region.")
     if spec.token_secret_ref is None and spec.connection_ref is None:
         return _refuse(view, Reason.INVALID_SPEC, "One of spec.tokenSecretRef and spec.connectionRef is required.")
+    target = target_of(view.replication, view.connection)
+    region = target.region if target is not None else source.region
+    if region and comparable_id(region) == comparable_id(spec.destination.region):
+        origin = "spec.source.region" if source.region else f"the connection's region {region}"
+        return _refuse(view, Reason.INVALID_SPEC, f"spec.destination.region must differ from {origin}.")
     return None
 
 
@@ -56,27 +60,50 @@ def _refuse(view: View, reason: Reason, what: str) -> Decision:
     return _hold(view, accepted=Statement(FALSE, reason, text))
 
 
-def _without_connection(view: View, spec: Spec) -> Decision | None:
-    if spec.connection_ref is None:
+def _connection(view: View, spec: Spec) -> Decision | None:
+    key = connection_of(view.replication)
+    if key is None:
         return None
-    reference = spec.connection_ref
-    text = (
-        f"{reference.kind} {reference.name!r} cannot be used: this version of the operator has no connections yet. "
-        "Use spec.tokenSecretRef in a new resource."
+    if not key.namespace and not view.policy.cluster_wide:
+        why, for_a_person = (
+            (
+                f"{key} cannot be used: this operator watches only some namespaces (CBR_OPERATOR_NAMESPACES), and no "
+                "connections of the whole cluster. Name a CBRConnection in a new resource."
+            ),
+            True,
+        )
+    else:
+        why, for_a_person = unusable(key, view.connection, region=spec.source.region)
+    waiting = Statement(UNKNOWN, Reason.WAITING_FOR_CONNECTION, why, for_a_person=for_a_person)
+    return _hold(view, accepted=waiting) if why else None
+
+
+def _denied(view: View, spec: Spec) -> Decision | None:
+    if view.connection is None:
+        return None
+    found = denial(
+        view.connection,
+        target_to_call(view),
+        spec.destination,
+        namespace=view.replication.metadata.namespace,
+        labels=view.namespace_labels,
     )
-    return _hold(view, accepted=Statement(UNKNOWN, Reason.WAITING_FOR_CONNECTION, text))
+    return _hold(view, accepted=Statement(FALSE, *found)) if found is not None else None
 
 
 def _endpoint_refused(view: View, spec: Spec) -> Decision | None:
     endpoint = target_to_call(view).endpoint
-    allowed = view.policy.allowed_endpoints
-    if is_allowed(endpoint, allowed):
+    why = refusal(endpoint, view.policy.allowed_endpoints, view.policy.addresses)
+    if not why:
         return None
-    why = problem_with(endpoint) or f"the operator allows only {', '.join(map(str, allowed))}"
-    origin = "spec.endpoint" if spec.endpoint else "The endpoint derived from spec.source.region"
+    if view.connection is not None:
+        origin, mend = f"The endpoint of {view.connection.key}", "Change the connection"
+    else:
+        origin = "spec.endpoint" if spec.endpoint else "The endpoint derived from spec.source.region"
+        mend = "Name another endpoint in a new resource"
     text = (
-        f"{origin}, {endpoint}, may not be called: {why}. Nothing was sent. Name another endpoint in a new resource, "
-        "or ask the operator's administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS)."
+        f"{origin}, {endpoint}, may not be called: {why}. Nothing was sent. {mend}, or ask the operator's "
+        "administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS)."
     )
     return _hold(view, accepted=Statement(FALSE, Reason.ENDPOINT_NOT_ALLOWED, text))
 
@@ -98,14 +125,16 @@ def _restored(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - ever
     return _hold(view, submitted=Statement(UNKNOWN, Reason.RESTORED, text))
 
 
-def _secret(view: View, spec: Spec) -> Decision | None:
-    if view.credential is None and spec.token_secret_ref is not None:
-        reference = spec.token_secret_ref
-        return Decision(action=ReadSecret(view.replication.metadata.namespace, reference.name, reference.key))
-    if isinstance(view.credential, SecretProblem):
-        problem = Statement(UNKNOWN, Reason.WAITING_FOR_SECRET, view.credential.message)
-        return _hold(view, accepted=problem, again=max(0.0, SECRET_AGAIN - view.credential.age))
-    return None
+def _credential(view: View, spec: Spec) -> Decision | None:
+    problem = view.credential
+    if problem is None:
+        return Decision(action=credential_source(view, target_to_call(view)))
+    if not isinstance(problem, SecretProblem):
+        return None
+    status = FALSE if problem.reason is Reason.ENDPOINT_NOT_ALLOWED else UNKNOWN
+    said = Statement(status, problem.reason, problem.message, for_a_person=problem.for_a_person)
+    again = max(0.0, SECRET_AGAIN - problem.age) if spec.token_secret_ref is not None else problem.again
+    return _hold(view, accepted=said, again=again)
 
 
 def _refused_before(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
@@ -123,7 +152,7 @@ def _pausing(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as ab
     submission = view.replication.status.submission
     if submission is None or submission.next_attempt_time is None:
         return None
-    if submission.reason == Reason.AUTHENTICATION_FAILED or submission.next_attempt_time <= view.now:
+    if submission.credential_version or submission.next_attempt_time <= view.now:
         return None  # a new token need not sit out the pause of the old one
     said = view.replication.status.condition(ConditionType.SUBMITTED)
     again = (submission.next_attempt_time - view.now).total_seconds()
@@ -159,16 +188,17 @@ def _waiting_for_vault(view: View, front: Place, since: datetime) -> Statement:
 
 
 def _waiting_for_slot(view: View) -> Statement:
+    pace = ", or for its turn within its connection's requestsPerSecond" if view.connection is not None else ""
     text = (
         "Its turn has come; it waits for one of the few calls that may run at once to "
-        f"{target_to_call(view).endpoint}. Nothing was sent; it goes on by itself."
+        f"{target_to_call(view).endpoint}{pace}. Nothing was sent; it goes on by itself."
     )
     return Statement(UNKNOWN, Reason.SUBMITTING, text)
 
 
 def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above
     credential = view.credential
-    if view.clock_offset is not None or view.cloud_has_no_clock:
+    if (view.clock_offset is not None or view.cloud_has_no_clock) and not view.untried:
         return None
     if credential is None or isinstance(credential, SecretProblem):
         return None
@@ -180,11 +210,12 @@ def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as abov
 
 _RULES: tuple[Rule, ...] = (
     _invalid,
-    _without_connection,
+    _connection,
+    _denied,
     _endpoint_refused,
     _suspended,
     _restored,
-    _secret,
+    _credential,
     _refused_before,
     _pausing,
     look_for_prior_calls,
@@ -203,7 +234,7 @@ def _submit(view: View, spec: Spec) -> Decision:
     intent = next_try(view).model_copy(update={"intent_time": view.now, "cloud_time": cloud_time})
     destination = spec.destination
     text = (
-        f"The call to replicate vault {spec.source.vault_id} to vault {destination.vault_id} in region "
+        f"The call to replicate vault {intent.target.vault_id} to vault {destination.vault_id} in region "
         f"{destination.region} is being made."
     )
     status = with_conditions(

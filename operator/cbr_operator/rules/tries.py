@@ -22,7 +22,7 @@ def next_try(view: View) -> Submission:
 
 def target_to_call(view: View) -> Target:
     """What a call for this object goes to."""
-    target = target_of(view.replication)
+    target = target_of(view.replication, view.connection)
     if target is None:
-        raise AssertionError("a spec with a token has a target")
+        raise AssertionError("the rules before this one see to the target")
     return target

@@ -1,14 +1,19 @@
 """What a decision rests on, and what it says."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from cbr_operator.kinds.connection import Connection, ConnectionKey
+from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import Status, Submission, Target
 from cbr_operator.ports import Credential, ReplicateRequest
 from cbr_operator.rules.access import EndpointPattern
+from cbr_operator.rules.addresses import NO_RULES_OF_ITS_OWN, AddressRules
 from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.claims import NO_CLAIMS, Claims
+from cbr_operator.rules.connections import connection_of
 from cbr_operator.rules.holds import Refusal
 from cbr_operator.rules.lanes import Place, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, LookFailure, Memory
@@ -29,6 +34,13 @@ class Policy:
     settle: float = 120.0
     """Seconds within which the cloud shows what it took."""
 
+    operator_namespace: str = "default"
+    """Where the Secrets of cluster connections are."""
+    cluster_wide: bool = True
+    """All namespaces are watched, and with them the cluster's connections."""
+    addresses: AddressRules = NO_RULES_OF_ITS_OWN
+    """Which addresses may be called."""
+
     @property
     def look_again(self) -> float:
         """Seconds between two looks that must agree."""
@@ -47,6 +59,12 @@ class SecretProblem:
     message: str
     age: float = 0.0
     """Seconds since the Secret was read."""
+    reason: Reason = Reason.WAITING_FOR_SECRET
+    """WaitingForSecret, or with a connection WaitingForConnection or EndpointNotAllowed."""
+    for_a_person: bool = False
+    """It does not go on before a person acts."""
+    again: float | None = None
+    """With a connection: seconds until another look; None where the connection's own controller looks for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +106,12 @@ class View:
     claims: Claims = NO_CLAIMS
     """Which of the vault's records belong to other objects."""
     memory: Memory = NOTHING_REMEMBERED
+    connection: Connection | None = None
+    """The connection that the object names, if it is there."""
+    namespace_labels: Mapping[str, str] = field(default_factory=dict)
+    """Labels of the object's namespace."""
+    untried: bool = False
+    """The credential is an access key that has not been seen to work: a wrong one too often would be locked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +124,31 @@ class ReadSecret:
 
 
 @dataclass(frozen=True, slots=True)
+class UseConnection:
+    """Get the credential of this connection for calls in this project, then decide again."""
+
+    key: ConnectionKey
+    uid: str
+    """Of the connection as it was decided from; empty where there is none."""
+    project_id: str
+
+
+CredentialSource = ReadSecret | UseConnection
+
+
+def shared_by(source: CredentialSource) -> str:
+    """The same for all who use the same credential, and for nobody else: what one reads is shown to them alone."""
+    if isinstance(source, ReadSecret):
+        return f"Secret {source.namespace}/{source.name}/{source.key}"
+    return f"{source.key.kind} {source.key.namespace}/{source.key.name} {source.uid}"
+
+
+@dataclass(frozen=True, slots=True)
 class LookAtVault:
     """Read the vault's records, together with all who look at it with the same credential, then decide again."""
 
     target: Target
-    secret: ReadSecret
+    source: CredentialSource
     within: float | None = None
     """Seconds until then; None: whenever the next regular look is due."""
     log_since: datetime | None = None
@@ -141,7 +185,7 @@ class Decision:
 
     status: Status | None = None
     """The status to be written, or None where nothing changes."""
-    action: ReadSecret | LookAtClock | LookAtVault | Submit | Delete | None = None
+    action: CredentialSource | LookAtClock | LookAtVault | Submit | Delete | None = None
     again: float | None = None
     """Seconds until another look even if nothing happens; None: the next event decides."""
     in_line: bool = False
@@ -152,11 +196,20 @@ class Decision:
     """What to remember of its looks; None: what is remembered stays."""
 
 
-def look_at_vault(view: View) -> LookAtVault | None:
-    """A look at the vault that was really called, with the object's own Secret; None where it names none."""
-    spec, target = view.replication.spec, target_of(view.replication)
-    if spec is None or spec.token_secret_ref is None or target is None:
+def credential_source(view: View, target: Target) -> CredentialSource | None:
+    """Where the credential for calls to this target comes from: the object's own Secret, or its connection."""
+    spec, key = view.replication.spec, connection_of(view.replication)
+    if key is not None:
+        uid = view.connection.metadata.uid if view.connection is not None else ""
+        return UseConnection(key, uid, target.project_id)
+    if spec is None or spec.token_secret_ref is None:
         return None
     reference = spec.token_secret_ref
-    secret = ReadSecret(view.replication.metadata.namespace, reference.name, reference.key)
-    return LookAtVault(target, secret, always=False)
+    return ReadSecret(view.replication.metadata.namespace, reference.name, reference.key)
+
+
+def look_at_vault(view: View) -> LookAtVault | None:
+    """A look at the vault that was really called; None where the object names no credential for it."""
+    target = target_of(view.replication, view.connection)
+    source = credential_source(view, target) if target is not None else None
+    return LookAtVault(target, source, always=False) if target is not None and source is not None else None

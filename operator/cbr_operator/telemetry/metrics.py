@@ -19,10 +19,14 @@ class Gauges:
 
     replications: Callable[[], Mapping[str, int]]
     """Objects by the reason of Succeeded."""
+    newest_copies: Callable[[], Mapping[tuple[str, str, str, str], float]]
+    """Seconds since 1970 by namespace, source vault, destination region and destination vault."""
     queue_depth: Callable[[], int]
     watch_age: Callable[[], float]
     """Seconds since the watch last asked or was answered."""
     leader: Callable[[], bool]
+    token_expiries: Callable[[], Mapping[tuple[str, str, str], float]] = dict
+    """Seconds since 1970 when the token of a connection ends, by its kind, namespace and name."""
 
 
 class Metrics(Collector):
@@ -63,10 +67,26 @@ class Metrics(Collector):
         for reason, count in sorted(self._gauges.replications().items()):
             replications.add_metric([reason], count)
         yield replications
+        copies = GaugeMetricFamily(
+            "cbr_operator_newest_copy_timestamp_seconds",
+            "When the cloud began to copy the newest backup that is confirmed as copied, by pair of vaults.",
+            labels=["namespace", "source_vault", "destination_region", "destination_vault"],
+        )
+        for pair, moment in sorted(self._gauges.newest_copies().items()):
+            copies.add_metric(list(pair), moment)
+        yield copies
         depth = self._gauges.queue_depth()
         yield GaugeMetricFamily("cbr_operator_queue_depth", "Objects that wait for a decision.", value=depth)
         age = self._gauges.watch_age()
         yield GaugeMetricFamily("cbr_operator_watch_age_seconds", "Since the watch last asked.", value=age)
+        expiries = GaugeMetricFamily(
+            "cbr_operator_token_expiry_timestamp_seconds",
+            "When the token that a connection uses ends.",
+            labels=["kind", "namespace", "name"],
+        )
+        for labels, moment in sorted(self._gauges.token_expiries().items()):
+            expiries.add_metric(labels, moment)
+        yield expiries
         leads = float(self._gauges.leader())
         yield GaugeMetricFamily("cbr_operator_leader", "1 while this process leads.", value=leads)
 

@@ -2,16 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 from aiohttp import web
 
-from ground.simulator.calls import Call
+from ground.simulator.calls import Call, Request
 from ground.simulator.errors import GATEWAY, SERVICE, gateway_body, service_body, unauthorized_body
 from ground.simulator.faults import Fault, as_bytes
+from ground.simulator.iam import Iam, Key, Login, User
 from ground.simulator.server import Cloud
 from ground.simulator.settings import Settings
 from ground.simulator.vaults import DOCUMENTED_EXAMPLE, Backup, Vault, make_backups, make_fleet
@@ -21,6 +22,8 @@ __all__ = [
     "SERVICE",
     "Backup",
     "Call",
+    "Login",
+    "Request",
     "Settings",
     "Simulator",
     "Vault",
@@ -155,6 +158,25 @@ class Simulator:
     def most_at_once(self, vault_id: str) -> int:
         """How many calls on a vault were ever under way at once."""
         return self._cloud.calls.most_at_once[vault_id]
+
+    def requests(self) -> list[Request]:
+        """Every request for vaults, in the order in which they came."""
+        return self._cloud.calls.requests()
+
+    @property
+    def iam(self) -> Iam:
+        """Its users, keys and logins."""
+        return self._cloud.iam
+
+    def add_user(
+        self, name: str, password: str, *, domain: str = "acme", life: float = 86400.0, projects: Iterable[str] = ()
+    ) -> None:
+        """Add an IAM user, or change one; tokens that were given stay."""
+        self.iam.users[domain, name] = User(password, life, frozenset(projects))
+
+    def add_key(self, key_id: str, secret: str, *, security_token: str = "") -> None:
+        """Add an access key, or change one. From then on signatures are checked."""
+        self.iam.keys[key_id] = Key(secret, security_token)
 
     def gets(self) -> dict[str, int]:
         """How often each list was read."""

@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("--fleet-backups", type=int, default=3, help="backups in each of them")
     parser.add_argument("--fault-rate", type=float, default=0.0, help="share of the calls that go wrong")
     parser.add_argument("--records-visible-after", type=float, default=0.0, help="seconds until a new record is shown")
+    parser.add_argument("--user", default="", help="an IAM user: domain/name/password")
     parser.add_argument("--vaults", type=Path, help="JSON: a list of vaults, with the fields of vaults.Vault")
     chosen = parser.parse_args()
     stop = threading.Event()
@@ -37,6 +38,9 @@ def main() -> None:
         if chosen.demo:
             cloud.add_documented_example()
         cloud.add(*make_fleet(vaults=chosen.fleet, backups=chosen.fleet_backups).vaults)
+        if chosen.user:
+            domain, name, password = chosen.user.split("/")
+            cloud.add_user(name, password, domain=domain)
         if chosen.vaults:
             cloud.add(*map(vault_from_json, json.loads(chosen.vaults.read_text(encoding="utf-8"))))
         print(cloud.url)

@@ -26,12 +26,22 @@ class Call:
         return [each["replication_record_id"] for each in self.answer["replication"]["backups"]]
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Any request for a vault."""
+
+    operation: str
+    vault_id: str
+    came: float = field(default_factory=time.time)
+
+
 class Calls:
     """The book of calls. Safe to read from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: dict[str, list[Call]] = {}
+        self._requests: list[Request] = []
         self._now: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.gets: Counter[str] = Counter()
@@ -41,17 +51,25 @@ class Calls:
         self.refused: Counter[str] = Counter()
         """Requests with a token that was refused, by token."""
 
-    def count_get(self, name: str, vault_id: str = "") -> None:
-        """A list was read."""
-        self.gets[name] += 1
-        self.gets_of[name, vault_id] += 1
-
     def begin(self, call: Call) -> None:
         """A POST has come in."""
         with self._lock:
             self._calls.setdefault(call.vault_id, []).append(call)
+            self._requests.append(Request("replicate", call.vault_id, call.came))
             self._now[call.vault_id] += 1
             self.most_at_once[call.vault_id] = max(self.most_at_once[call.vault_id], self._now[call.vault_id])
+
+    def read(self, operation: str, vault_id: str = "") -> None:
+        """A GET has come in."""
+        with self._lock:
+            self.gets[operation] += 1
+            self.gets_of[operation, vault_id] += 1
+            self._requests.append(Request(operation, vault_id))
+
+    def requests(self) -> list[Request]:
+        """Every request for vaults, in the order in which they came."""
+        with self._lock:
+            return list(self._requests)
 
     def end(self, call: Call) -> None:
         """It was answered, or its connection is gone."""

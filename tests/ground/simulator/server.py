@@ -15,6 +15,7 @@ from ground.simulator import replication, wire
 from ground.simulator.calls import Call, Calls
 from ground.simulator.errors import RefusedError, gateway_body, service_body
 from ground.simulator.faults import CHANGES, Fault, Faults, as_bytes
+from ground.simulator.iam import SIGNED, Iam
 from ground.simulator.replication import Replicator, Visibility
 from ground.simulator.settings import Settings
 from ground.simulator.state import Record, Vaults, VaultState
@@ -22,7 +23,6 @@ from ground.simulator.vaults import Backup
 
 MOST = 1000
 """The largest and the default limit of a list."""
-_SIGNED = "SDK-HMAC-SHA256"
 _ID = web.RequestKey("id", str)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,17 +37,20 @@ class Cloud:
         self.read_faults = Faults()
         """Those of the reads, by the list that is read: ``backups`` or ``operation-logs``."""
         self.calls = Calls()
+        self.iam = Iam(self.now)
         self._replicator = Replicator(self.vaults)
         self._released = asyncio.Event()
 
     def application(self) -> web.Application:
         """Its routes."""
         app = web.Application(middlewares=[self._around], client_max_size=2**20)
+        app.router.add_post("/v3/auth/tokens", self.iam.log_in)
         app.router.add_post("/v3/{project}/checkpoints/replicate", self._replicate)
         app.router.add_get("/v3/{project}/backups", self._list_backups)
         app.router.add_get("/v3/{project}/backups/{backup}", self._show_backup)
         app.router.add_get("/v3/{project}/operation-logs", self._list_logs)
         app.router.add_get("/simulator/summary", self._summary)
+        app.router.add_get("/simulator/calls", self._show_calls)
         app.on_response_prepare.append(self._prepare)
         return app
 
@@ -67,8 +70,8 @@ class Cloud:
         """Authentication before, and the forms of refusals after, whatever was asked for."""
         request[_ID] = uuid.uuid4().hex
         try:
-            if not request.path.startswith("/simulator/"):
-                self._authenticate(request)
+            if not request.path.startswith(("/simulator/", "/v3/auth/")):
+                await self._authenticate(request)
             return await handler(request)
         except RefusedError as error:
             return self._refusal(request, error)
@@ -84,15 +87,20 @@ class Cloud:
         else:
             response.headers.pop("Date", None)
 
-    def _authenticate(self, request: web.Request) -> None:
+    async def _authenticate(self, request: web.Request) -> None:
         token = request.headers.get("X-Auth-Token", "")
-        signed = request.headers.get("Authorization", "").startswith(_SIGNED)
+        signed = request.headers.get("Authorization", "").startswith(SIGNED)
+        if signed and self.iam.keys:
+            self.iam.check_signature(request, await request.read())
+        if self.iam.gave(token):
+            return self.iam.check_token(token, request.match_info.get("project", ""))
         valid = self.settings.valid_tokens
         if (not token and not signed) or (token and valid is not None and token not in valid):
             raise RefusedError("0301", gateway=True)
         if token in self.settings.refused_tokens:
             self.calls.refused[token] += 1
             raise RefusedError("0307", gateway=True)
+        return None
 
     def _refusal(self, request: web.Request, error: RefusedError) -> web.Response:
         if error.gateway:
@@ -145,7 +153,7 @@ class Cloud:
 
     async def _failed_read(self, request: web.Request, name: str) -> web.Response | None:
         """What goes wrong with a read, if something was ordered."""
-        self.calls.count_get(name, request.query.get("vault_id", ""))
+        self.calls.read(name, request.query.get("vault_id", ""))
         fault = self.read_faults.take(name)
         if fault.hang:
             await self._released.wait()
@@ -173,7 +181,7 @@ class Cloud:
         return web.json_response({"backups": page, "count": len(found), **_bounds(request)})
 
     async def _show_backup(self, request: web.Request) -> web.Response:
-        self.calls.count_get("backup")
+        self.calls.read("backup")
         now = self.now()
         state, backup = self._find_backup(request.match_info["project"], request.match_info["backup"], now)
         return web.json_response(
@@ -204,6 +212,11 @@ class Cloud:
         project = request.match_info["project"]
         states = [self.vaults.get(project, vault_id)] if vault_id else self.vaults.in_project(project)
         return [record for state in states for record in state.records if record.log_visible]
+
+    async def _show_calls(self, _: web.Request) -> web.Response:
+        calls = [[each.vault_id, each.came, each.went] for each in self.calls.received()]
+        requests = [each.came for each in self.calls.requests()]
+        return web.json_response({"calls": calls, "requests": requests, "logins": len(self.iam.logins)})
 
     async def _summary(self, _: web.Request) -> web.Response:
         return web.json_response({**self.calls.summary(), "settings": asdict(self.settings)}, dumps=_dumps)
