@@ -51,12 +51,13 @@ bench: assets ## Measure what docs and notes state
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones stay as long as they fit.
-LOCK := uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+LOCK := uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
 lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the newest versions)
-	@PATH="$(BIN):$$PATH" $(LOCK) --output-file requirements/run.txt
-	@PATH="$(BIN):$$PATH" $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --output-file requirements/run.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 clean: ## Remove .venv and every cache in the checkout (the built Kubernetes programs stay in the user's cache)
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
