@@ -47,8 +47,8 @@ test: assets lint ## Make what is needed, lint, and run every layer of tests but
 demo: assets ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
 	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo
 
-bench: assets ## Measure what docs and notes state
-	@PYTHONPATH=tests $(BIN)/python -m benchmarks
+bench: assets ## Measure what docs and notes state; ONLY='kills restart' measures just these
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones stay as long as they fit.
 LOCK := uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \

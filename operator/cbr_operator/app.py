@@ -17,13 +17,14 @@ import aiohttp
 
 from cbr_operator.cloud.client import CbrClient
 from cbr_operator.engine.engine import Engine, World
+from cbr_operator.engine.sweep import NotInstalledError
 from cbr_operator.engine.system_clock import SystemClock
 from cbr_operator.engine.watch import WATCH_SECONDS, Watch
 from cbr_operator.kube.client import KubeClient
 from cbr_operator.kube.config import ConfigError, Connection, connect
 from cbr_operator.kube.events import EventPoster
 from cbr_operator.kube.lease import AlwaysHeld, Leadership, Lease
-from cbr_operator.ports import NotFoundError, UnavailableError
+from cbr_operator.ports import UnavailableError
 from cbr_operator.rules.access import parse_pattern
 from cbr_operator.rules.view import Policy
 from cbr_operator.settings import Settings
@@ -160,8 +161,7 @@ class Operator:
             ),
             namespaces=self._settings.namespaces,
             identity=self._identity,
-            changed=engine.changed,
-            deleted=engine.deleted,
+            controllers=engine.controllers,
         )
 
     async def _lead(self, kube: KubeClient, connection: Connection) -> int:
@@ -227,17 +227,17 @@ class Operator:
         """The full list that must be complete before anything is decided."""
         while True:
             try:
-                count = await engine.lists.fill()
-            except NotFoundError:
+                await engine.fill()
+            except NotInstalledError as kind:
                 raise StartError(
-                    "The kind CheckpointReplication is not installed: kubectl apply -f manifests/crds/ "
+                    f"The kind {kind} is not installed: kubectl apply -f manifests/crds/ "
                     "(or: cbr-operator crds | kubectl apply -f -)"
                 ) from None
             except UnavailableError as error:
                 logger.warning("The first list failed, trying again: %s", error)
                 await self._clock.sleep(LIST_AGAIN_SECONDS)
             else:
-                logger.info("Leading, with %d CheckpointReplications", count)
+                logger.info("Leading, with %d CheckpointReplications", len(engine.cache))
                 return
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
 
+from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.replication_status import Target
 
 Json = dict[str, Any]
@@ -105,15 +106,6 @@ class Cloud(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ResourceKind:
-    """One of our kinds, as the API server's paths and object references need it."""
-
-    kind: str
-    plural: str
-    namespaced: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class SecretData:
     """A Secret as read: its version and its decoded data."""
 
@@ -186,6 +178,12 @@ class Kube(Protocol):
 
     async def read_secret(self, *, namespace: str, name: str) -> SecretData:
         """One Secret."""
+
+    async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
+        """Create an object; ConflictError when there is one of this name."""
+
+    async def apply(self, kind: ResourceKind, *, namespace: str, name: str, body: Json, manager: str) -> Json:
+        """Server-side apply, by force: what this field manager says holds, everything else is left alone."""
 
     async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
         """Delete this very object, as it was when it had this resourceVersion; ConflictError when it is another."""

@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from cbr_operator.engine.publish import REPLICATIONS
+from cbr_operator.kinds.common import ResourceKind
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kube.client import PAGE_SIZE, KubeClient
 from cbr_operator.kube.config import connect
 from cbr_operator.kube.events import WAITING, EventPoster
@@ -19,7 +20,6 @@ from cbr_operator.ports import (
     EventNote,
     NotFoundError,
     RefusedError,
-    ResourceKind,
     UnavailableError,
 )
 from ground.controlplane import ControlPlane

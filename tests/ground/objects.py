@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cbr_operator.kinds.common import API_VERSION, format_micro_time, format_time
-from cbr_operator.kinds.replication import KIND, Replication
+from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.ports import Credential
 from cbr_operator.rules.access import parse_pattern
 from cbr_operator.rules.view import Policy, View
@@ -55,7 +55,7 @@ def body(
     """An object as the API server gives it."""
     return {
         "apiVersion": API_VERSION,
-        "kind": KIND,
+        "kind": REPLICATIONS.kind,
         "metadata": {
             "name": name,
             "namespace": namespace,

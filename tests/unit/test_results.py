@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.common import format_micro_time
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import (
     MAX_BACKUPS,
     AnsweredDestination,
@@ -20,6 +20,7 @@ from cbr_operator.kinds.replication_status import (
     Status,
     Submission,
 )
+from cbr_operator.ports import EventNote
 from cbr_operator.rules.answers import Answer, Verdict
 from cbr_operator.rules.backups import with_backups
 from cbr_operator.rules.patches import difference, events_of, status_patch
@@ -101,6 +102,18 @@ def test_an_answer_is_kept_with_every_id() -> None:
     assert status.progress == "0/3"
     assert status.submission is not None
     assert (status.submission.outcome, status.submission.request_id) == ("Submitted", "req-1")
+
+
+def test_that_a_call_was_not_sent_frees_no_object_whose_records_were_adopted() -> None:
+    written, intent = intended()
+    submission = intent.model_copy(update={"outcome": "Adopted"})
+    adopted = written.model_copy(update={"status": written.status.model_copy(update={"submission": submission})})
+    for verdict in (REFUSED, UNKNOWN):
+        assert settled(adopted, tried(intent, verdict)) is None
+    status = settled(adopted, tried(intent, TAKEN))
+    assert status is not None
+    assert status.submission is not None
+    assert status.submission.outcome == "Submitted"
 
 
 def test_what_is_not_followed_is_not_said_to_wait() -> None:
@@ -207,12 +220,12 @@ def test_a_patch_carries_its_version_and_only_what_changed() -> None:
     written, intent = intended()
     status = settled(written, tried(intent, TAKEN))
     assert status is not None
-    patch = status_patch(written, status)
+    patch = status_patch(written.metadata, written.status, status)
     assert patch is not None
     assert patch["metadata"] == {"resourceVersion": "100"}
     assert "startTime" not in patch["status"]
     assert patch["status"]["submission"] == {"outcome": "Submitted", "requestID": "req-1"}
-    assert status_patch(written, written.status) is None
+    assert status_patch(written.metadata, written.status, written.status) is None
 
 
 JSON = st.recursive(
@@ -244,12 +257,16 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
+def told_of(before: Replication, status: Status) -> list[EventNote]:
+    return events_of(REPLICATIONS, before.metadata, before.status.conditions, status.conditions)
+
+
 def test_events_tell_each_new_reason_once_and_not_the_ordinary_ones() -> None:
     written, intent = intended()
-    assert events_of(replication(), written.status) == []
+    assert told_of(replication(), written.status) == []
     told = {verdict: settled(written, tried(intent, verdict)) for verdict in (TAKEN, REJECTED, UNKNOWN)}
     notes = {
-        verdict.outcome: [(note.reason, note.warning) for note in events_of(written, status)]
+        verdict.outcome: [(note.reason, note.warning) for note in told_of(written, status)]
         for verdict, status in told.items()
         if status is not None
     }

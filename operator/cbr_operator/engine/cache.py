@@ -1,25 +1,21 @@
-"""Every object as last seen, raw, with what the rules need to know of it beside the others (protocol, section 6)."""
+"""The CheckpointReplications as last seen, with what the rules need to know of each beside the others."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
+from cbr_operator.engine.store import Store, Stored, version_of
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import Place, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
-
-TOMBSTONE_SECONDS = 600.0
-"""How long a deleted uid is remembered: longer than any late event of it can travel."""
-
-Key = tuple[str, str]
-"""Namespace and name."""
 
 
 @dataclass(slots=True)
@@ -35,12 +31,9 @@ class Notes:
 
 
 @dataclass(slots=True)
-class Entry:
+class Entry(Stored):
     """One object."""
 
-    body: Json
-    uid: str
-    version: int
     place: Place | None = None
     refusal: Refusal | None = None
     vault: str = ""
@@ -48,31 +41,18 @@ class Entry:
     notes: Notes = field(default_factory=Notes)
 
 
-class Cache:
+class Cache(Store[Entry]):
     """The objects, the lanes they stand in, and the refusals they tell of.
 
     ``gone`` is called with an entry that was dropped; whoever made a call for it may still have to hold its lane.
     """
 
     def __init__(self, *, clock: Clock, lanes: Lanes, gone: Callable[[Entry], None]) -> None:
-        self._clock = clock
+        super().__init__(clock=clock, entry=_entry, moved=self._index)
         self._lanes = lanes
         self._gone = gone
-        self._entries: dict[Key, Entry] = {}
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
         self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
-        self._tombstones: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: Key) -> Entry | None:
-        """The entry under this name."""
-        return self._entries.get(key)
-
-    def entries(self) -> Iterator[tuple[Key, Entry]]:
-        """All entries, safe against changes meanwhile."""
-        return iter(list(self._entries.items()))
 
     def refusals(self, key: str) -> tuple[Refusal, ...]:
         """What the cloud refused to callers that share this hold key."""
@@ -82,66 +62,31 @@ class Cache:
         """All other objects with the same source vault."""
         return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
 
-    def store(self, body: Json) -> bool:
-        """Take in an object, from whatever source; False when something as new or newer is there already."""
-        metadata = body["metadata"]
-        key, uid, version = _key_of(metadata), metadata["uid"], int(metadata["resourceVersion"])
-        before = self._entries.get(key)
-        if uid in self._tombstones or (before is not None and version <= before.version):
-            return False
-        if before is not None and before.uid != uid:
-            self._remove(key, before)
-            before = None
-        entry = _entry(body, before.notes if before is not None else Notes())
-        self._entries[key] = entry
-        self._index(before, entry)
-        return True
-
-    def drop(self, key: Key, uid: str) -> None:
-        """Forget a deleted object; late news of its uid are ignored from now on."""
-        now = self._clock.boottime()
-        self._tombstones = {each: until for each, until in self._tombstones.items() if until > now}
-        self._tombstones[uid] = now + TOMBSTONE_SECONDS
-        entry = self._entries.get(key)
-        if entry is not None and entry.uid == uid:
-            self._remove(key, entry)
-
-    def _remove(self, key: Key, entry: Entry) -> None:
-        del self._entries[key]
-        self._index(entry, None)
-        self._gone(entry)
-
     def _index(self, before: Entry | None, after: Entry | None) -> None:
         self._lanes.move(before.place if before else None, after.place if after else None)
         if before is not None and before.refusal is not None:
-            shared = self._refusals[before.refusal.key]
-            shared.pop(before.uid, None)
-            if not shared:
-                del self._refusals[before.refusal.key]
+            _remove(self._refusals, before.refusal.key, before.uid)
         if after is not None and after.refusal is not None:
             self._refusals[after.refusal.key][after.uid] = after.refusal
         if before is not None and before.vault:
-            there = self._vaults[before.vault]
-            there.pop(before.uid, None)
-            if not there:
-                del self._vaults[before.vault]
+            _remove(self._vaults, before.vault, before.uid)
         if after is not None and after.vault:
             self._vaults[after.vault][after.uid] = after
+        if before is not None and after is None:
+            self._gone(before)
 
 
-def _key_of(metadata: Json) -> Key:
-    return metadata.get("namespace", ""), metadata["name"]
+def _remove(index: dict[str, dict[str, Any]], key: str, uid: str) -> None:
+    """Take an entry out of an index, and with its last one the key."""
+    index[key].pop(uid, None)
+    if not index[key]:
+        del index[key]
 
 
-def key_of(body: Json) -> Key:
-    """The name under which an object is kept."""
-    return _key_of(body["metadata"])
-
-
-def _entry(body: Json, notes: Notes) -> Entry:
+def _entry(body: Json, before: Entry | None) -> Entry:
     """An object, and where it stands beside others. What cannot be read stands nowhere: the worker reports it."""
-    metadata = body["metadata"]
-    uid, version = metadata["uid"], int(metadata["resourceVersion"])
+    uid, version = body["metadata"]["uid"], version_of(body)
+    notes = before.notes if before is not None else Notes()
     try:
         replication = Replication.from_json(body)
     except ValidationError:

@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable
 
-from cbr_operator.engine.cache import Key
+from cbr_operator.engine.store import Key
 
 CALLS_IN_ALL = 64
 CALLS_AN_ENDPOINT = 32

@@ -5,20 +5,23 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from cbr_operator.engine.cache import Cache, Entry, Key, key_of
+from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.controller import Controller
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.secrets import SecretReader
+from cbr_operator.engine.store import Key, key_of
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
 from cbr_operator.engine.vault_reader import VaultReader
-from cbr_operator.engine.worker import Parts, run_workers
+from cbr_operator.engine.worker import Parts, Worker
 from cbr_operator.kinds.reasons import ConditionType
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
 from cbr_operator.rules.lanes import Place
 from cbr_operator.rules.view import Policy
@@ -45,15 +48,11 @@ class Engine:
         self, world: World, policy: Policy, *, namespaces: Collection[str], workers: int, polling: tuple[float, float]
     ) -> None:
         """``polling``: the shortest and the longest time between two regular looks at a vault, in seconds."""
-        self._workers = workers
         self._policy = policy
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
         self.cache = Cache(clock=world.clock, lanes=self._lanes, gone=self._gone)
-        self.lists = Lists(
-            kube=world.kube, clock=world.clock, cache=self.cache, namespaces=list(namespaces), changed=self.queue.add
-        )
         clocks = CloudClocks(world.clock)
         secrets = SecretReader(kube=world.kube, clock=world.clock)
         self._pollers = Pollers(
@@ -74,7 +73,7 @@ class Engine:
             may_send=world.may_send,
             count=world.count_submission,
         )
-        self._parts = Parts(
+        parts = Parts(
             policy=policy,
             clock=world.clock,
             cache=self.cache,
@@ -90,24 +89,45 @@ class Engine:
             settle=self._settle,
         )
 
+        self.controllers = (
+            Controller(
+                kind=REPLICATIONS,
+                store=self.cache,
+                lists=Lists(
+                    kind=REPLICATIONS,
+                    kube=world.kube,
+                    clock=world.clock,
+                    store=self.cache,
+                    namespaces=namespaces,
+                    changed=self.queue.add,
+                ),
+                queue=self.queue,
+                process=Worker(parts).process,
+                workers=workers,
+                done=self._calls.wake_next,
+            ),
+        )
+
+    async def fill(self) -> None:
+        """List every object of every kind; nothing may be decided before.
+
+        Raises:
+            NotInstalledError: a kind is not installed.
+            UnavailableError: the API server does not answer, or refuses.
+        """
+        for controller in self.controllers:
+            await controller.lists.fill()
+        for _, entry in self.cache.entries():
+            entry.notes.older = True
+
     async def run(self) -> None:
         """Decide and submit until cancelled; calls under way go on after that, see ``submitter.drain``."""
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(run_workers(self._parts, count=self._workers))
-                group.create_task(self.lists.keep_sweeping())
+                for controller in self.controllers:
+                    group.create_task(controller.run())
         finally:
-            self.queue.close()
             await self._pollers.close()
-
-    def changed(self, body: Json) -> None:
-        """A watch event: the object as it is now."""
-        self.lists.observe(body)
-
-    def deleted(self, body: Json) -> None:
-        """A watch event: the object is gone."""
-        metadata = body["metadata"]
-        self.cache.drop((metadata["namespace"], metadata["name"]), metadata["uid"])
 
     def counts(self) -> Counter[str]:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
-from cbr_operator.engine.cache import Key
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.store import Key
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.answers import Verdict

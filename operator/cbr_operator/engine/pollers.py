@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cbr_operator.engine.cache import Key
+from cbr_operator.engine.store import Key
 from cbr_operator.engine.vault_reader import REFUSED_TOKEN_AGAIN, VaultReader
 from cbr_operator.ports import Clock
 from cbr_operator.rules.lanes import lane_of

@@ -1,11 +1,11 @@
-"""The one place that writes status: guarded by resourceVersion; a result until it is done (protocol, section 1)."""
+"""What is written about a CheckpointReplication: a result until it is done, whatever the API server says."""
 
 import logging
-from collections.abc import Callable
 
 from cbr_operator.engine.cache import Cache
+from cbr_operator.engine.status_writer import Count, Post, StatusWriter
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication import KIND, PLURAL, Replication
+from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import Status
 from cbr_operator.ports import (
     Clock,
@@ -15,15 +15,12 @@ from cbr_operator.ports import (
     KubeError,
     NotFoundError,
     RefusedError,
-    ResourceKind,
     UnavailableError,
 )
-from cbr_operator.rules.patches import events_of, note_about, status_patch
+from cbr_operator.rules.patches import events_of, note_about
 from cbr_operator.rules.results import Try, reduced, settled
 
 logger = logging.getLogger(__name__)
-
-REPLICATIONS = ResourceKind(kind=KIND, plural=PLURAL)
 
 FIRST_RETRY = 0.5
 LONGEST_RETRY = 10.0
@@ -35,46 +32,22 @@ KEPT_BACKUPS = (None, 1000, 0)
 class Publisher:
     """Writes status and what follows from it: the cache sees the answer at once, Events are posted."""
 
-    def __init__(
-        self,
-        *,
-        kube: Kube,
-        clock: Clock,
-        cache: Cache,
-        post: Callable[[EventNote], None],
-        count: Callable[[str], None],
-    ) -> None:
+    def __init__(self, *, kube: Kube, clock: Clock, cache: Cache, post: Post, count: Count) -> None:
         """``count`` is told ``written`` or the name of the error for each status write."""
         self._kube = kube
         self._clock = clock
         self._cache = cache
         self._post = post
-        self._count = count
+        self._writer = StatusWriter(kind=REPLICATIONS, kube=kube, store=cache, post=post, count=count)
 
     async def publish(self, replication: Replication, status: Status) -> Replication:
-        """Write ``status`` once, if it changes anything.
+        """Write ``status`` once, if it changes anything; the object as it is then.
 
         Raises:
-            ConflictError: the object is newer than what was decided from; its event decides again.
-            NotFoundError: it is gone.
-            RefusedError, UnavailableError: as the API server said; nothing is known to be written.
+            KubeError: as ``StatusWriter.write``.
         """
-        patch = status_patch(replication, status)
-        if patch is None:
-            return replication
-        metadata = replication.metadata
-        try:
-            body = await self._kube.patch_status(
-                REPLICATIONS, namespace=metadata.namespace, name=metadata.name, patch=patch
-            )
-        except KubeError as error:
-            self._count(type(error).__name__.removesuffix("Error").lower())
-            raise
-        self._count("written")
-        self._cache.store(body)
-        for note in events_of(replication, status):
-            self._post(note)
-        return Replication.from_json(body)
+        body = await self._writer.write(replication.metadata, replication.status, status)
+        return Replication.from_json(body) if body is not None else replication
 
     async def delete(self, replication: Replication) -> None:
         """Delete the object as it was decided about, and no other.
@@ -169,10 +142,10 @@ class Publisher:
     def _tell_of_late_answer(self, replication: Replication, status: Status, tried: Try) -> None:
         """An answer that changed no condition would otherwise be seen by nobody."""
         answer = tried.verdict.answer
-        if answer is None or events_of(replication, status):
+        if answer is None or _events(replication, status):
             return
         note = f"A late answer to the call told of {len(answer.backups)} backups; they are in status.backups."
-        self._post(note_about(replication.metadata, warning=False, reason=Reason.SUBMITTED, note=note))
+        self._post(note_about(REPLICATIONS, replication.metadata, warning=False, reason=Reason.SUBMITTED, note=note))
 
     def _report_homeless(self, written: Replication, tried: Try) -> None:
         """The object is gone: its answer goes to an Event and the log, the one stated exception to "never lost"."""
@@ -183,10 +156,22 @@ class Publisher:
             f"{tried.verdict.said} Replication record ids: {ids}"
         )
         logger.warning("%s", note, extra=about(written))
-        self._post(note_about(written.metadata, warning=True, reason=tried.verdict.outcome.value, note=note))
+        outcome = tried.verdict.outcome.value
+        self._post(note_about(REPLICATIONS, written.metadata, warning=True, reason=outcome, note=note))
+
+
+def _events(replication: Replication, status: Status) -> list[EventNote]:
+    return events_of(REPLICATIONS, replication.metadata, replication.status.conditions, status.conditions)
 
 
 def about(replication: Replication) -> dict[str, dict[str, str]]:
     """The log fields that name an object."""
     metadata = replication.metadata
-    return {"object": {"namespace": metadata.namespace, "name": metadata.name, "uid": metadata.uid}}
+    return {
+        "object": {
+            "kind": REPLICATIONS.kind,
+            "namespace": metadata.namespace,
+            "name": metadata.name,
+            "uid": metadata.uid,
+        }
+    }

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 from collections import deque
 
-from cbr_operator.engine.cache import Key
+from cbr_operator.engine.store import Key
 
 
 class WorkQueue:

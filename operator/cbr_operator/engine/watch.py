@@ -14,9 +14,7 @@ from typing import Any, cast
 import aiohttp
 import kopf
 
-from cbr_operator.kinds.common import GROUP, VERSION
-from cbr_operator.kinds.replication import PLURAL
-from cbr_operator.ports import Json
+from cbr_operator.engine.controller import Controller
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +30,7 @@ Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 
 
 class Watch:
-    """The watch on CheckpointReplications.
-
-    ``changed`` and ``deleted`` are called in the loop that starts it, with an object's raw body.
-    """
+    """The watch on all kinds; each controller is told of its own, in the loop that starts the watch."""
 
     def __init__(
         self,
@@ -43,14 +38,12 @@ class Watch:
         login: Login,
         namespaces: Collection[str],
         identity: str,
-        changed: Callable[[Json], None],
-        deleted: Callable[[Json], None],
+        controllers: Collection[Controller],
     ) -> None:
         self._login = login
         self._namespaces = namespaces
         self._identity = identity
-        self._changed = changed
-        self._deleted = deleted
+        self._controllers = controllers
         self._loop = asyncio.get_running_loop()
         self._watching: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
@@ -100,12 +93,8 @@ class Watch:
         """The handlers: hand over, nothing else; what an object means is for the worker to find out."""
         registry = kopf.OperatorRegistry()
 
-        @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-        async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
-            body = cast("Json", event["object"])
-            body["metadata"].pop("managedFields", None)
-            take = self._deleted if event["type"] == "DELETED" else self._changed
-            self._loop.call_soon_threadsafe(take, body)
+        for controller in self._controllers:
+            self._observe(registry, controller)
 
         @kopf.on.login(registry=registry)
         async def log_in(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - as above
@@ -118,6 +107,16 @@ class Watch:
             )
 
         return registry
+
+    def _observe(self, registry: kopf.OperatorRegistry, controller: Controller) -> None:
+        kind = controller.kind
+
+        @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"observe-{kind.plural}")
+        async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
+            body = cast("dict[str, Any]", event["object"])
+            body["metadata"].pop("managedFields", None)
+            take = controller.deleted if event["type"] == "DELETED" else controller.changed
+            self._loop.call_soon_threadsafe(take, body)
 
 
 class _NoDifferences(kopf.DiffBaseStorage):

@@ -1,6 +1,5 @@
-"""Workers: gather what is known of an object, decide, perform, publish."""
+"""A step for one CheckpointReplication: gather what is known of it, decide, perform, publish."""
 
-import asyncio
 import logging
 import random
 from collections.abc import Callable
@@ -10,17 +9,19 @@ from itertools import chain
 
 from pydantic import ValidationError
 
-from cbr_operator.engine.cache import Cache, Entry, Key
+from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
+from cbr_operator.engine.controller import named
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.secrets import SecretReader
+from cbr_operator.engine.store import Key
 from cbr_operator.engine.submit import Submitter
-from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
@@ -71,24 +72,10 @@ class Parts:
 
 
 class Worker:
-    """One of several loops over the queue. A cloud call never holds it: those are tasks of their own."""
+    """Takes CheckpointReplications further. A cloud call never holds a step: those are tasks of their own."""
 
     def __init__(self, parts: Parts) -> None:
         self._ = parts
-
-    async def run(self) -> None:
-        """Decide about one object after the other, until cancelled."""
-        queue = self._.queue
-        while True:
-            key = await queue.get()
-            try:
-                await self.process(key)
-            except Exception:  # one object that meets a defect of ours must not stop the others
-                logger.exception("Deciding about an object failed", extra=_named(key))
-                queue.add_after(key, REFUSED_AGAIN)
-            finally:
-                queue.done(key)
-                self._.calls.wake_next()
 
     async def process(self, key: Key) -> None:
         """Take the next step for one object."""
@@ -112,7 +99,7 @@ class Worker:
         try:
             replication = Replication.from_json(entry.body)
         except ValidationError:
-            logger.exception("An object cannot be read; nothing is done about it", extra=_named(key))
+            logger.exception("An object cannot be read; nothing is done about it", extra=named(REPLICATIONS, key))
             return None
         target = target_of(replication)
         endpoint = target.endpoint if target is not None else ""
@@ -238,17 +225,6 @@ class Worker:
         self._.submitter.start(view.replication, decision, action, over)
 
 
-async def run_workers(parts: Parts, *, count: int) -> None:
-    """Run so many workers until cancelled."""
-    async with asyncio.TaskGroup() as group:
-        for _ in range(count):
-            group.create_task(Worker(parts).run())
-
-
 def _order(entry: Entry) -> tuple[datetime, str]:
     """Oldest first, ties by uid, as in a lane; what stands in none comes last."""
     return entry.place.order if entry.place is not None else (datetime.max.replace(tzinfo=UTC), entry.uid)
-
-
-def _named(key: Key) -> dict[str, dict[str, str]]:
-    return {"object": {"namespace": key[0], "name": key[1]}}

@@ -1,5 +1,6 @@
 """What every kind shares: how its models are spelt in JSON, times, conditions, metadata."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,6 +9,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializ
 GROUP = "cbr-operator.io"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceKind:
+    """A kind, as the API server's paths and object references need it."""
+
+    kind: str
+    plural: str
+    namespaced: bool = True
+    group: str = GROUP
+    """Empty for the core kinds."""
+    version: str = VERSION
+
+    @property
+    def api_version(self) -> str:
+        """As in an object's ``apiVersion``."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
 
 # Words that the Kubernetes API conventions keep in capitals inside a name.
 _INITIALISMS = {"id": "ID", "url": "URL", "uid": "UID"}
@@ -81,6 +100,25 @@ class Condition(Model):
     """When status last changed."""
     observed_generation: int = 0
     """The generation that it speaks of."""
+
+
+Conditions = Annotated[
+    tuple[Condition, ...],
+    Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]
+
+
+class ConditionedStatus(Model):
+    """What the status of every kind has."""
+
+    observed_generation: int = -1
+    """The generation that this status speaks of; -1 before the operator has seen the resource."""
+    conditions: Conditions = ()
+    """What is going on, in the words that Kubernetes tools understand."""
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of this type, if there is one."""
+        return next((each for each in self.conditions if each.type == type_), None)
 
 
 class Metadata(Model):

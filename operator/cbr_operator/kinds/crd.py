@@ -4,9 +4,9 @@ from typing import Any
 
 import yaml
 
-from cbr_operator.kinds.common import GROUP, VERSION, Model
+from cbr_operator.kinds.common import GROUP, Model, ResourceKind
 from cbr_operator.kinds.reasons import ConditionType
-from cbr_operator.kinds.replication import KIND, PLURAL
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Status
 
@@ -45,41 +45,49 @@ def render() -> dict[str, str]:
 
 
 def _replication() -> Json:
-    # "No status yet" is success to kstatus; -1 is never a generation, so a new object is in progress until we speak.
-    status = {**structural(Status, defaults=False), "default": {"observedGeneration": -1}}
-    schema = {
-        "description": (
+    succeeded = f".status.conditions[?(@.type=='{ConditionType.SUCCEEDED}')]"
+    return _definition(
+        REPLICATIONS,
+        short="cpr",
+        description=(
             "CheckpointReplication copies the backups of one vault to a vault in another region: the cloud is asked "
             "once, at most, and every backup is followed to its end. Like a Job it runs once: to copy again, create "
             "another. "
             "Resources restored from a backup of the cluster are held until their label velero.io/restore-name is "
             "removed, since the original may have been submitted. Deleting one never ends the copying."
         ),
+        spec=Spec,
+        status=Status,
+        columns=[
+            _column("Status", f"{succeeded}.reason"),
+            _column("Destination", ".spec.destination.region"),
+            _column("Backups", ".status.progress"),
+            _column("Age", ".metadata.creationTimestamp", type_="date"),
+            _column("Vault", ".spec.source.vaultID", priority=1),
+            _column("Message", f"{succeeded}.message", priority=1),
+        ],
+    )
+
+
+def _definition(
+    kind: ResourceKind, *, short: str, description: str, spec: type[Model], status: type[Model], columns: list[Json]
+) -> Json:
+    schema = {
+        "description": description,
         "type": "object",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string"},
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
-            "spec": structural(Spec, defaults=True),
-            "status": status,
+            "spec": structural(spec, defaults=True),
+            # "No status yet" is success to kstatus; -1 is never a generation, so a new object is in progress until
+            # we speak.
+            "status": {**structural(status, defaults=False), "default": {"observedGeneration": -1}},
         },
     }
-    succeeded = f".status.conditions[?(@.type=='{ConditionType.SUCCEEDED}')]"
-    columns = [
-        _column("Status", f"{succeeded}.reason"),
-        _column("Destination", ".spec.destination.region"),
-        _column("Backups", ".status.progress"),
-        _column("Age", ".metadata.creationTimestamp", type_="date"),
-        _column("Vault", ".spec.source.vaultID", priority=1),
-        _column("Message", f"{succeeded}.message", priority=1),
-    ]
-    return _definition(kind=KIND, plural=PLURAL, short="cpr", schema=schema, columns=columns)
-
-
-def _definition(*, kind: str, plural: str, short: str, schema: Json, columns: list[Json]) -> Json:
     version = {
-        "name": VERSION,
+        "name": kind.version,
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": schema},
@@ -89,18 +97,18 @@ def _definition(*, kind: str, plural: str, short: str, schema: Json, columns: li
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{GROUP}"},
+        "metadata": {"name": f"{kind.plural}.{kind.group}"},
         "spec": {
-            "group": GROUP,
+            "group": kind.group,
             "names": {
-                "kind": kind,
-                "listKind": f"{kind}List",
-                "plural": plural,
-                "singular": kind.lower(),
+                "kind": kind.kind,
+                "listKind": f"{kind.kind}List",
+                "plural": kind.plural,
+                "singular": kind.kind.lower(),
                 "shortNames": [short],
                 "categories": ["cbr"],
             },
-            "scope": "Namespaced",
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
             "versions": [version],
         },
     }

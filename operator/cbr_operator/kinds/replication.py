@@ -4,12 +4,11 @@ from typing import Any, Self
 
 from pydantic import ValidationError
 
-from cbr_operator.kinds.common import Metadata, Model
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Status
 
-KIND = "CheckpointReplication"
-PLURAL = "checkpointreplications"
+REPLICATIONS = ResourceKind(kind="CheckpointReplication", plural="checkpointreplications")
 RESTORED_LABEL = "velero.io/restore-name"
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from cbr_operator.kinds.common import Condition, MicroTime, Model, Time
+from cbr_operator.kinds.common import ConditionedStatus, Conditions, MicroTime, Model, Time
 
 MAX_BACKUPS = 5000
 """So many entries fit into one object with room to spare: about 7,500 do (etcd's request limit of 1.5 MiB)."""
@@ -152,11 +152,9 @@ class Summary(Model):
     """Mean progress in percent; a finished one counts 100."""
 
 
-class Status(Model):
+class Status(ConditionedStatus):
     """What is going on. Written by the operator alone."""
 
-    observed_generation: int = -1
-    """The generation that this status speaks of; -1 before the operator has seen the resource."""
     start_time: Time | None = None
     """When the resource was first seen unsuspended, as in a Job; frozen at the first try."""
     completion_time: Time | None = None
@@ -175,13 +173,6 @@ class Status(Model):
     """How many backups are left out of the list."""
     summary: Summary | None = None
     """How many backups there are in each state."""
-    conditions: Annotated[
-        tuple[Condition, ...],
-        Field(json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
-    ] = ()
+    conditions: Conditions = ()
     """Accepted: by the operator. Submitted: to the cloud. Succeeded: the one to wait for; True and False are final.
     Reconciling and Stalled: for tools that follow kstatus."""
-
-    def condition(self, type_: str) -> Condition | None:
-        """The condition of this type, if there is one."""
-        return next((each for each in self.conditions if each.type == type_), None)

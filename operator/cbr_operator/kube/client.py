@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from cbr_operator.kinds.common import GROUP, VERSION, format_micro_time
+from cbr_operator.kinds.common import GROUP, ResourceKind, format_micro_time
 from cbr_operator.kube.config import Connection
 from cbr_operator.ports import (
     ConflictError,
@@ -20,7 +20,6 @@ from cbr_operator.ports import (
     NotFoundError,
     Page,
     RefusedError,
-    ResourceKind,
     SecretData,
     UnavailableError,
 )
@@ -108,6 +107,20 @@ class KubeClient:
         found = await self.request("GET", f"/api/v1/namespaces/{namespace}/secrets/{name}")
         data = {key: base64.b64decode(value) for key, value in (found.get("data") or {}).items()}
         return SecretData(resource_version=found["metadata"]["resourceVersion"], data=data)
+
+    async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
+        """Create an object."""
+        return await self.request("POST", _path(kind, namespace), body=body)
+
+    async def apply(self, kind: ResourceKind, *, namespace: str, name: str, body: Json, manager: str) -> Json:
+        """Server-side apply; conflicts with other managers are ours to win. JSON is YAML, as the type wants."""
+        return await self.request(
+            "PATCH",
+            f"{_path(kind, namespace)}/{name}",
+            body=body,
+            content_type="application/apply-patch+yaml",
+            params={"fieldManager": manager, "force": "true"},
+        )
 
     async def delete(self, kind: ResourceKind, *, namespace: str, name: str, uid: str, version: str) -> None:
         """Delete with preconditions; its dependents follow in the background."""
@@ -205,7 +218,8 @@ def _event_name(name: str) -> str:
 
 def _path(kind: ResourceKind, namespace: str | None) -> str:
     scope = f"/namespaces/{namespace}" if namespace else ""
-    return f"/apis/{GROUP}/{VERSION}{scope}/{kind.plural}"
+    root = "/apis" if kind.group else "/api"
+    return f"{root}/{kind.api_version}{scope}/{kind.plural}"
 
 
 def _error(method: str, path: str, status: int, text: str) -> KubeError:

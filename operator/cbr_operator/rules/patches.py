@@ -1,11 +1,10 @@
 """From two statuses to the merge patch between them, and to the Events that the change makes."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from cbr_operator.kinds.common import API_VERSION, Metadata
+from cbr_operator.kinds.common import Condition, Metadata, Model, ResourceKind
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication import KIND, Replication
-from cbr_operator.kinds.replication_status import Status
 from cbr_operator.ports import EventNote, Json
 from cbr_operator.rules.conditions import FALSE
 
@@ -26,15 +25,17 @@ _WARNINGS = frozenset(
 )
 
 
-def status_patch(replication: Replication, status: Status) -> Json | None:
-    """The JSON merge patch (RFC 7396) that leads to ``status``, guarded by the version it was computed from.
+_ACTION = "Replicate"
+"""What events.k8s.io calls the action: everything here is done for a replication."""
+
+
+def status_patch(metadata: Metadata, before: Model, after: Model) -> Json | None:
+    """The JSON merge patch (RFC 7396) from one status to another, guarded by the version it was computed from.
 
     None when there is nothing to write. Keys this version does not know are left alone.
     """
-    changes = difference(replication.status.to_json(), status.to_json())
-    if not changes:
-        return None
-    return {"metadata": {"resourceVersion": replication.metadata.resource_version}, "status": changes}
+    changes = difference(before.to_json(), after.to_json())
+    return {"metadata": {"resourceVersion": metadata.resource_version}, "status": changes} if changes else None
 
 
 def difference(before: Json, after: Json) -> Json:
@@ -50,28 +51,30 @@ def difference(before: Json, after: Json) -> Json:
     return changes
 
 
-def events_of(replication: Replication, status: Status) -> list[EventNote]:
+def events_of(
+    kind: ResourceKind, metadata: Metadata, before: Iterable[Condition], after: Iterable[Condition]
+) -> list[EventNote]:
     """One Event for each reason that a status write brings in; the same reason in two conditions is told once."""
-    before = {(each.type, each.reason) for each in replication.status.conditions}
+    known = {(each.type, each.reason) for each in before}
     told: dict[str, EventNote] = {}
-    for each in status.conditions:
+    for each in after:
         if each.type in (ConditionType.RECONCILING, ConditionType.STALLED):
             continue
-        if (each.type, each.reason) not in before and each.reason not in _UNTOLD and each.reason not in told:
+        if (each.type, each.reason) not in known and each.reason not in _UNTOLD and each.reason not in told:
             failed = each.status == FALSE and each.reason != Reason.NOT_NEEDED
             warning = failed or each.reason in _WARNINGS
-            told[each.reason] = note_about(replication.metadata, warning=warning, reason=each.reason, note=each.message)
+            told[each.reason] = note_about(kind, metadata, warning=warning, reason=each.reason, note=each.message)
     return list(told.values())
 
 
-def note_about(metadata: Metadata, *, warning: bool, reason: str, note: str) -> EventNote:
-    """An Event about a CheckpointReplication."""
+def note_about(kind: ResourceKind, metadata: Metadata, *, warning: bool, reason: str, note: str) -> EventNote:
+    """An Event about an object."""
     regarding = {
-        "apiVersion": API_VERSION,
-        "kind": KIND,
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
         "namespace": metadata.namespace,
         "name": metadata.name,
         "uid": metadata.uid,
         "resourceVersion": metadata.resource_version,
     }
-    return EventNote(regarding=regarding, warning=warning, reason=reason, action="Replicate", note=note)
+    return EventNote(regarding=regarding, warning=warning, reason=reason, action=_ACTION, note=note)

@@ -17,6 +17,12 @@ FIRST_PAUSE = 5.0
 """Seconds to wait after a first try; each further one doubles it, up to the longest, and chance adds up to a fifth."""
 LONGEST_PAUSE = 600.0
 _OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN, Outcome.ADOPTED})
+# An inference stands until an answer comes. That this one call was not sent is none where records were adopted: they
+# may be an earlier attempt's, and the object must never be free to call once more.
+_TELLS_NOTHING_TO: dict[str, tuple[Outcome, ...]] = {
+    Outcome.UNKNOWN: (Outcome.UNKNOWN,),
+    Outcome.ADOPTED: (Outcome.UNKNOWN, Outcome.NOT_SUBMITTED),
+}
 
 _ADVICE = {
     Reason.ENDPOINT_UNREACHABLE: "Nothing was sent; it is tried again by itself. If it lasts, check the endpoint, "
@@ -63,8 +69,7 @@ def settled(replication: Replication, tried: Try) -> Status | None:
     same = current is None or _identity(current) == _identity(tried.submission)
     if current is not None and (not same or current.outcome not in _OPEN or is_final(replication.status)):
         return _with_late_answer(replication, current, tried, same=same)
-    judged_already = current is not None and current.outcome != Outcome.PENDING
-    if judged_already and tried.verdict.outcome is Outcome.UNKNOWN:
+    if current is not None and tried.verdict.outcome in _TELLS_NOTHING_TO.get(current.outcome, ()):
         return None
     return _described(replication, _recorded(current or tried.submission, tried), tried)
 

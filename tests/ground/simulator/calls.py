@@ -60,6 +60,16 @@ class Calls:
         """Those that took effect."""
         return [call for call in self.received(vault_id) if call.accepted]
 
+    def _received_again(self) -> int:
+        """Calls for a vault and region that came after one that took effect: the cloud refuses them, so they hide."""
+        taken: set[tuple[str, str]] = set()
+        again = 0
+        for call in sorted(self.received(), key=lambda each: each.came):
+            pair = call.vault_id, call.destination_region
+            again += pair in taken
+            taken |= {pair} if call.accepted else set()
+        return again
+
     def summary(self) -> dict[str, Any]:
         """The figures a benchmark asks for."""
         accepted = self.accepted()
@@ -67,6 +77,7 @@ class Calls:
         return {
             "received": len(self.received()),
             "accepted": len(accepted),
+            "received_again": self._received_again(),
             "most_for_one_pair": max(pairs.values(), default=0),
             "most_at_once_on_a_vault": max(self.most_at_once.values(), default=0),
             "gets": dict(self.gets),

@@ -1,6 +1,7 @@
 """Faults on order: what goes wrong with the calls on a vault, before or after they took effect."""
 
 import json
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,16 @@ class Fault:
         return not self.after and (self.status is not None or self.reset)
 
 
+_BY_CHANCE = (
+    Fault(reset=True),
+    Fault(reset=True, after=True),
+    Fault(status=502),
+    Fault(status=504, after=True),
+    Fault(status=200, body=b"{", after=True),
+    Fault(status=429),
+)
+
+
 class Faults:
     """Orders by vault; the empty id stands for every vault. Safe to use from any thread."""
 
@@ -50,8 +61,8 @@ class Faults:
         with self._lock:
             self._orders.setdefault(vault_id, []).append(fault)
 
-    def take(self, vault_id: str) -> Fault:
-        """What goes wrong with the call that has just come in."""
+    def take(self, vault_id: str, *, rate: float = 0.0) -> Fault:
+        """What goes wrong with the call that has just come in: what was ordered, or by chance at this rate."""
         with self._lock:
             for key in (vault_id, ""):
                 orders = self._orders.get(key)
@@ -62,7 +73,7 @@ class Faults:
                         if fault.times <= 1:
                             del orders[0]
                     return fault
-        return Fault(after=True)
+        return random.choice(_BY_CHANCE) if random.random() < rate else Fault(after=True)
 
     def clear(self) -> None:
         """Nothing goes wrong any more."""

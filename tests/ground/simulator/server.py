@@ -110,7 +110,7 @@ class Cloud:
             body=raw,
         )
         self.calls.begin(call)
-        fault = self.faults.take(call.vault_id)
+        fault = self.faults.take(call.vault_id, rate=self.settings.fault_rate)
         try:
             if fault.hang and not fault.after:
                 await self._released.wait()
@@ -225,7 +225,7 @@ async def _answer(request: web.Request, fault: Fault, call: Call) -> web.StreamR
     if fault.reset:
         if request.transport is not None:
             request.transport.abort()
-        raise ConnectionResetError("ordered")
+        return web.Response()  # which nobody gets: aiohttp notices that the connection is gone
     if fault.status is not None:
         return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
     answer = CHANGES[fault.change](call.answer) if fault.change else call.answer

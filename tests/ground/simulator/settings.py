@@ -13,6 +13,8 @@ class Settings:
     """How long one backup is copied; with 0 a record is ``success`` at once."""
     latency: float = 0.0
     """Added to every answer, after the call took effect."""
+    fault_rate: float = 0.0
+    """The share of the calls with which something goes wrong by chance."""
     clock_offset: float = 0.0
     """The cloud's clock minus this machine's. Moving it forward also lets copies end."""
     date_header: bool = True
