@@ -30,7 +30,12 @@ def mount(*arguments: str) -> None:
 
 
 def shield(directory: Path) -> None:
-    """Let what is written to the machine's own folders and settings go into the directory instead."""
+    """Let what is written to the machine's own folders and settings go into the directory instead.
+
+    Images and containers are kept in memory: they are quickly there, and gone with the namespace.
+    """
+    (directory / "containerd").mkdir()
+    mount("-t", "tmpfs", "-o", "size=4g", "containerd", str(directory / "containerd"))
     for folder in filter(os.path.isdir, FOLDERS_WRITTEN_TO):
         layer = directory / "overlays" / folder.strip("/").replace("/", "-")
         (layer / "upper").mkdir(parents=True)
