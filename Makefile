@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds lint test demo bench lock clean
+.PHONY: help venv assets crds manifests lint test demo bench lock clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
 
@@ -35,6 +35,9 @@ assets: venv ## Find or build the Kubernetes programs, and print their folder
 crds: venv ## Write manifests/crds/ from the models
 	@$(BIN)/cbr-operator crds --directory manifests/crds
 
+manifests: crds ## Write what is made from other files: the chart's CRDs and README, manifests/install.yaml
+	@PYTHONPATH=tests $(BIN)/python -m ground.manifests
+
 lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -44,7 +47,7 @@ lint: venv ## Check style, types and the direction of imports
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
 	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
 
-demo: assets ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
+demo: venv ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
 	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo
 
 bench: assets ## Measure what docs and notes state; ONLY='kills restart' measures just these

@@ -1,9 +1,11 @@
 """Looking at vaults: one poller a lane and credential, shared by all objects that look at it (design, section 3)."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.vault_reader import REFUSED_TOKEN_AGAIN, VaultReader
@@ -12,6 +14,8 @@ from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault
+
+logger = logging.getLogger(__name__)
 
 JITTER = 0.1
 NEVER = float("inf")
@@ -139,11 +143,18 @@ class Pollers:
             await self._until_due(poller)
             wishes = dict(poller.wishes)
             since = [each.action.log_since for each in wishes.values() if each.action.log_since is not None]
-            found = await self._reader.look(poller.action, log_since=min(since, default=None))
+            found = await self._look(poller.action, min(since, default=None))
             self._plan(poller, found)
             for key in wishes:
                 self._deliver(poller, key, found)
             poller.seen = found.fingerprint if isinstance(found, Look) else None
+
+    async def _look(self, action: LookAtVault, log_since: datetime | None) -> Found:
+        try:
+            return await self._reader.look(action, log_since=log_since)
+        except Exception:  # all who look at this vault would wait for ever
+            logger.exception("A look at a vault failed")
+            return LookFailure("Looking at the vault failed by a defect of the operator; its log says more")
 
     def _deliver(self, poller: _Poller, key: Key, found: Found) -> None:
         """Hand a look to an object that was waiting when it began, unless it has gone, or asks for more by now."""
