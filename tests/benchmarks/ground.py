@@ -20,6 +20,8 @@ from ground.simulator.vaults import Vault
 ROOT = Path(__file__).parents[2]
 CRDS = ROOT / "manifests" / "crds"
 TOKEN = "benchmark-token"
+EVERY = 0.25
+"""Seconds between two scrapes while something is awaited: they are the operator's work, too."""
 
 
 @dataclass(frozen=True)

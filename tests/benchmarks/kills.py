@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 
-from benchmarks.ground import call_words, cluster, operator_in, reasons, resource, show, simulated_cloud
+from benchmarks.ground import EVERY, call_words, cluster, operator_in, reasons, resource, show, simulated_cloud
 from benchmarks.load import create
 from ground.operator_process import eventually
 from ground.simulator import make_fleet
@@ -61,6 +61,7 @@ def run() -> None:
             eventually(
                 lambda: sum(count for reason, count in reasons(operator).items() if reason in FINAL) == RESOURCES,
                 seconds=DONE_SECONDS,
+                every=EVERY,
                 what="all are final",
             )
             show("resources", f"{RESOURCES}, {KILLS} SIGKILLs, faults on {100 * FAULTS:.0f} % of the calls")

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ground import Cloud, call_words, cluster, distribution, operator_in, reasons, resource, show
+from benchmarks.ground import EVERY, Cloud, call_words, cluster, distribution, operator_in, reasons, resource, show
 from benchmarks.ground import simulated_cloud as cloud_of
 from benchmarks.load import bare_writes, create
 from ground.controlplane import ControlPlane
@@ -46,7 +46,10 @@ def measure(plane: ControlPlane, cloud: Cloud, bodies: list[dict[str, Any]], fol
         started = time.monotonic()
         created = asyncio.run(create(plane.api(), bodies))
         eventually(
-            lambda: reasons(operator)["TrackingDisabled"] == len(bodies), seconds=DONE_SECONDS, what="all are finished"
+            lambda: reasons(operator)["TrackingDisabled"] == len(bodies),
+            seconds=DONE_SECONDS,
+            every=EVERY,
+            what="all are finished",
         )
         seconds = time.monotonic() - started
         cpu = operator.cpu_seconds() - cpu

@@ -17,7 +17,7 @@ READY_SECONDS = 60.0
 EXIT_SECONDS = 90.0
 
 
-def eventually(condition: Callable[[], Any], *, seconds: float = 60.0, what: str = "") -> Any:
+def eventually(condition: Callable[[], Any], *, seconds: float = 60.0, every: float = 0.05, what: str = "") -> Any:
     """The first true result of ``condition``; AssertionError when there is none within so many seconds."""
     deadline = time.monotonic() + seconds
     while True:
@@ -26,7 +26,7 @@ def eventually(condition: Callable[[], Any], *, seconds: float = 60.0, what: str
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"did not come true within {seconds:.0f} s: {what or condition}; last: {result!r}")
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 class OperatorProcess:

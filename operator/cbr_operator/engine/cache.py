@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.store import Store, Stored, version_of
 from cbr_operator.kinds.common import comparable_id
+from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.holds import Refusal, refusal_of
@@ -36,6 +37,8 @@ class Entry(Stored):
 
     place: Place | None = None
     refusal: Refusal | None = None
+    reason: str = "New"
+    """Of Succeeded, for the metrics."""
     vault: str = ""
     """The source vault, as ids are compared."""
     notes: Notes = field(default_factory=Notes)
@@ -92,12 +95,14 @@ def _entry(body: Json, before: Entry | None) -> Entry:
     except ValidationError:
         return Entry(body, uid, version, notes=notes)
     target = target_of(replication)
+    succeeded = replication.status.condition(ConditionType.SUCCEEDED)
     return Entry(
         body=body,
         uid=uid,
         version=version,
         place=place_of(replication),
         refusal=refusal_of(replication),
+        reason=succeeded.reason if succeeded is not None else "New",
         vault=comparable_id(target.vault_id) if target is not None else "",
         notes=notes,
     )

@@ -20,9 +20,8 @@ from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
 from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.engine.worker import Parts, Worker
-from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import REPLICATIONS
-from cbr_operator.ports import Clock, Cloud, EventNote, Json, Kube
+from cbr_operator.ports import Clock, Cloud, EventNote, Kube
 from cbr_operator.rules.lanes import Place
 from cbr_operator.rules.view import Policy
 
@@ -131,7 +130,7 @@ class Engine:
 
     def counts(self) -> Counter[str]:
         """How many objects there are by the reason of Succeeded; computed from the cache, for the metrics."""
-        return Counter(_reason(entry.body) for _, entry in self.cache.entries())
+        return Counter(entry.reason for _, entry in self.cache.entries())
 
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
@@ -150,8 +149,3 @@ class Engine:
 
     def _settle(self, place: Place) -> None:
         asyncio.get_running_loop().call_later(self._policy.proof_takes, self._lanes.release, place)
-
-
-def _reason(body: Json) -> str:
-    conditions = (body.get("status") or {}).get("conditions") or ()
-    return next((each["reason"] for each in conditions if each["type"] == ConditionType.SUCCEEDED), "New")
