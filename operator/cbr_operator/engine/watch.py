@@ -7,6 +7,7 @@ was created in its loop since it began: a call under way must not be among them,
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -22,6 +23,7 @@ WATCH_SECONDS = 240
 """How long the API server keeps a watch request open."""
 LOGIN_SECONDS = 300
 """A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+_PULSE_SECONDS = 1.0
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
 
@@ -48,11 +50,17 @@ class Watch:
         self._watching: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._ended = asyncio.Event()
+        self._pulse_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
+        self._pulse_at = time.monotonic()
         self._thread.start()
+
+    def stuck_seconds(self) -> float:
+        """How long its thread has done nothing at all: about a second while it is well; 0 once it has ended."""
+        return 0.0 if self._ended.is_set() else time.monotonic() - self._pulse_at
 
     async def ended(self) -> None:
         """Return when watching is over, whether it was stopped or ended by itself."""
@@ -78,6 +86,18 @@ class Watch:
 
     async def _operate(self) -> None:
         self._watching = asyncio.get_running_loop()
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            await self._run_kopf()
+        finally:
+            pulse.cancel()
+
+    async def _pulse(self) -> None:
+        while True:
+            self._pulse_at = time.monotonic()
+            await asyncio.sleep(_PULSE_SECONDS)
+
+    async def _run_kopf(self) -> None:
         await kopf.operator(
             registry=self._registry(),
             settings=_settings(),

@@ -207,6 +207,23 @@ class Node:
         if done.returncode:
             raise NodeError(f"{archive.name} could not be imported: {done.stderr}")
 
+    def tag_image(self, name: str, other: str) -> None:
+        """Give an image another name."""
+        address = self.directory / "containerd.sock"
+        command = ["ctr", "--address", address, "--namespace=k8s.io", "images", "tag", "--force", name, other]
+        subprocess.run([*map(str, command)], capture_output=True, check=True)
+
+    def limit_memory(self, container_id: str, size: int) -> bool:
+        """Lower a running container's memory limit to so many bytes; False when the kernel could not make it fit."""
+        for folder in self.cgroups(container_id):
+            for name in ("memory.max", "memory.limit_in_bytes"):  # of cgroup version 2 and 1
+                if (folder / name).exists():
+                    try:
+                        (folder / name).write_text(str(size), encoding="utf-8")
+                    except OSError:  # busy: it needs more, and version 1 does not kill for this
+                        return False
+        return True
+
     def processes(self, container_id: str) -> list[int]:
         """The processes of a container, by their pids on this machine; its first process comes first."""
         found = {pid for folder in self.cgroups(container_id) for pid in keeper.processes(folder)}
