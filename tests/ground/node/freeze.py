@@ -23,7 +23,7 @@ def looping_threads(pid: int) -> list[int]:
     """The threads but the first that wait for events; one that holds Python's lock is not among them."""
     tasks = sorted(int(each.name) for each in Path(f"/proc/{pid}/task").iterdir())
     where = {task: Path(f"/proc/{pid}/task/{task}/wchan").read_text(encoding="utf-8") for task in tasks}
-    return [task for task in tasks if task != pid and "ep_poll" in where[task]]
+    return [task for task in tasks if task != pid and where[task] in {"do_epoll_wait", "ep_poll"}]
 
 
 def ptrace(request: int, thread: int) -> None:

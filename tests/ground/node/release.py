@@ -107,12 +107,12 @@ class Release:
         """The running container's id, as containerd knows it."""
         return str(self.container()["containerID"]).rpartition("/")[2]
 
-    def wait_for_restart(self, before: int) -> Json:
-        """Wait until its container has been restarted and is ready again; how the last one ended."""
+    def wait_for_restart(self) -> Json:
+        """Wait until its container has been restarted for the first time and is ready again; how the last one ended."""
 
         def restarted() -> bool:
             now = self.container()
-            return now["restartCount"] > before and now["ready"]
+            return now["restartCount"] > 0 and now["ready"]
 
         eventually(restarted, seconds=POD_SECONDS, what="the container is restarted and ready")
         ended: Json = self.container()["lastState"]["terminated"]
@@ -126,10 +126,12 @@ class Release:
         """The lines of ``kubectl logs``."""
         return self.kubectl("logs", self.pod()["metadata"]["name"], *options).splitlines()
 
-    def events(self) -> list[Json]:
-        """The Events about its Pods."""
-        found: list[Json] = self._plane.request("GET", f"/api/v1/namespaces/{NAMESPACE}/events")["items"]
-        return [each for each in found if each["involvedObject"]["kind"] == "Pod"]
+    def kills(self) -> list[str]:
+        """Why kubelet ended containers of the Pod, in its own words."""
+        found = self._plane.request("GET", f"/api/v1/namespaces/{NAMESPACE}/events")["items"]
+        pod = self.pod()["metadata"]["uid"]
+        about = [each for each in found if each["involvedObject"]["uid"] == pod and each["reason"] == "Killing"]
+        return [each["message"] for each in about]
 
     def probe(self, path: str) -> tuple[int, str]:
         """Status and body of /livez, /readyz or /metrics; status 0 while nothing listens."""
