@@ -61,5 +61,5 @@ def render(readme: str, text: str) -> str:
 
 
 def _shown(default: object) -> str:
-    empty = default in ("", None) or default == [] or default == {}
+    empty = default is None or default in ("", [], {})
     return "" if empty else f"`{json.dumps(default)}`" if not isinstance(default, str) else f"`{default}`"

@@ -79,20 +79,11 @@ class Helm:
         """The same as objects, by kind and ``namespace/name``, without the namespace where there is none."""
         return parse(self.template(values, **options))
 
-    def install(self, values: Values | None = None, *, namespace: str = NAMESPACE, chart: Path = CHART) -> str:
-        """Install the chart, or upgrade it if it is there; what Helm says, with the notes."""
-        command = ("upgrade", "--install", RELEASE, chart, "--namespace", namespace, "--create-namespace")
-        return self.run(*command, values=values)
-
-    def uninstall(self, *, namespace: str = NAMESPACE) -> str:
-        """Uninstall it; what Helm says, with the list of what stays."""
-        return self.run("uninstall", RELEASE, "--namespace", namespace)
-
 
 def parse(manifest: str) -> dict[tuple[str, str], Json]:
     """The objects in a manifest, by kind and ``namespace/name``, without the namespace where there is none."""
     found: dict[tuple[str, str], Json] = {}
-    for each in yaml.safe_load_all(manifest):
+    for each in yaml.load_all(manifest, yaml.CSafeLoader):  # in C, since the CRDs are long
         if each is not None:
             metadata = each["metadata"]
             name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))

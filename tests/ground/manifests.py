@@ -1,7 +1,7 @@
 """``make manifests``: writes everything under charts/ and manifests/ that is made from something else.
 
 The chart's copies of the CRDs from manifests/crds, the table in its README from its values, and manifests/install.yaml
-from the chart with its default values.
+from the chart with its default values, and the part of Argo CD's configuration with our health checks.
 """
 
 import tempfile
@@ -23,6 +23,23 @@ metadata:
 """
 
 
+ARGO_HEADER = """\
+# What Argo CD needs to judge the health of our kinds (make manifests); do not edit.
+#
+#   kubectl -n argocd patch configmap argocd-cm --patch-file manifests/gitops/argocd/argocd-cm.yaml
+"""
+
+
+def argo_configuration() -> str:
+    """The health checks as keys of Argo CD's ConfigMap."""
+    lines = ["apiVersion: v1", "kind: ConfigMap", "metadata:", "  name: argocd-cm", "  namespace: argocd", "data:"]
+    for script in sorted((ROOT / "manifests/gitops/argocd/resource_customizations").glob("*/*/health.lua")):
+        group, kind = script.parts[-3:-1]
+        lines += [f"  resource.customizations.health.{group}_{kind}: |"]
+        lines += [f"    {line}".rstrip() for line in script.read_text().splitlines()]
+    return ARGO_HEADER + "\n".join(lines) + "\n"
+
+
 def generated(folder: Path) -> dict[Path, str]:
     """Every generated file with the text that it should have. ``folder`` is for Helm's caches."""
     crds = {CHART / "files" / "crds" / each.name: each.read_text() for each in (ROOT / "manifests/crds").glob("*.yaml")}
@@ -30,7 +47,8 @@ def generated(folder: Path) -> dict[Path, str]:
     return {
         **crds,
         readme: chart_readme.render(readme.read_text(), values.read_text()),
-        ROOT / "manifests" / "install.yaml": INSTALL_HEADER + Helm(folder).template(),
+        ROOT / "manifests/gitops/argocd/argocd-cm.yaml": argo_configuration(),
+        ROOT / "manifests/install.yaml": INSTALL_HEADER + Helm(folder).template(),
     }
 
 

@@ -85,6 +85,11 @@ class Story:
         self._operators.append(process)
         return process
 
+    def take(self, process: OperatorProcess) -> OperatorProcess:
+        """Have an operator that was made elsewhere belong to this story."""
+        self._operators.append(process)
+        return process
+
     def end(self) -> None:
         """Stop what runs, and look for tokens in logs, Events, objects and metrics."""
         self.cloud.release()
@@ -147,6 +152,10 @@ class Story:
         }
         created: dict[str, Any] = self.request("POST", self._path(PLURAL), body=body)
         return created
+
+    def names(self) -> list[str]:
+        """The names of the CheckpointReplications there are."""
+        return [each["metadata"]["name"] for each in self.items(self._path(PLURAL))]
 
     def get(self, name: str) -> dict[str, Any]:
         """The object as it is."""

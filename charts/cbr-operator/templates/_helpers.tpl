@@ -82,8 +82,6 @@ annotations:
 {{- $given := .Values.terminationGracePeriodSeconds }}
 {{- if kindIs "invalid" $given }}
 {{- add (ceil $settings.requestTimeoutSeconds) (ceil $settings.settleSeconds) 10 }}
-{{- else if le (float64 $given) (float64 $settings.requestTimeoutSeconds) }}
-{{- fail (printf "terminationGracePeriodSeconds=%v must be greater than settings.requestTimeoutSeconds=%v: a Pod that is killed during a call does not learn what became of it" $given $settings.requestTimeoutSeconds) }}
 {{- else }}
 {{- int $given }}
 {{- end }}

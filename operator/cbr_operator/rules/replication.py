@@ -1,5 +1,7 @@
 """What follows from the View of one CheckpointReplication: the way in to all rules."""
 
+from dataclasses import replace
+
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.conditions import FALSE, Statement, is_final, observed, with_conditions
@@ -22,6 +24,15 @@ def decide(view: View) -> Decision:
         return Decision()  # the answer under way decides; what is being deleted starts nothing
     if is_final(replication.status):
         return finished(view)
+    decision = _go_on(view, submission)
+    # The watch need not tell of what we write ourselves: what follows from the end, such as its TTL, is asked for.
+    ended = decision.status is not None and is_final(decision.status)
+    return replace(decision, again=0.0) if ended else decision
+
+
+def _go_on(view: View, submission: Submission | None) -> Decision:
+    """The next step for an object that has not ended."""
+    replication = view.replication
     if submission is None or submission.outcome == Outcome.NOT_SUBMITTED:
         return decide_submission(view, replication.spec) if replication.spec else Decision(status=_unreadable(view))
     if submission.outcome == Outcome.PENDING:

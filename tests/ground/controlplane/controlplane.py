@@ -31,6 +31,15 @@ CONTROLLERS = (
 )
 
 
+# What ServiceAccounts ask for, so that a test can see which of their rights are used.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
+
+
 class ControlPlaneError(RuntimeError):
     """A program of the control plane did not come up; the message ends with the tail of its log."""
 
@@ -146,6 +155,7 @@ class ControlPlane:
         self.ca_file = self.directory / "certificates" / "apiserver.crt"  # kube-apiserver writes it, its CA included
         self._write("tokens.csv", f'{self.admin_token},{ADMIN},{ADMIN},"system:masters"\n')
         self._write("serviceaccounts.key", new_private_key())
+        self._write("audit-policy.json", json.dumps(AUDIT_POLICY))
         self.kubeconfig = self._write("admin.kubeconfig", json.dumps(self.api().kubeconfig()))
 
     def start_apiserver(self) -> None:
@@ -169,6 +179,8 @@ class ControlPlane:
             "--service-account-key-file=serviceaccounts.key",
             "--service-account-signing-key-file=serviceaccounts.key",
             f"--service-cluster-ip-range={self.service_range}",
+            "--audit-policy-file=audit-policy.json",
+            "--audit-log-path=audit.log",
             *self.apiserver_arguments,
         )
         self._wait("kube-apiserver", self._is_ready)
@@ -255,6 +267,13 @@ class ControlPlane:
     def request(self, method: str, path: str, **options: Any) -> Any:
         """One request as the administrator; see ``Api.request``."""
         return self.api().request(method, path, **options)
+
+    def audited(self, service_account: str, *, namespace: str) -> list[dict[str, Any]]:
+        """What a ServiceAccount has asked for until now, as audit events (audit.k8s.io/v1), oldest first."""
+        user = f"system:serviceaccount:{namespace}:{service_account}"
+        with (self.directory / "audit.log").open(encoding="utf-8") as lines:
+            events = [json.loads(line) for line in lines if user in line]
+        return [event for event in events if event["user"]["username"] == user]
 
     def kubectl_environment(self, kubeconfig: Path | None = None) -> dict[str, str]:
         """The environment for a kubectl that is started otherwise than by ``kubectl``, e.g. to watch."""

@@ -1,18 +1,20 @@
-"""The control plane that a real node belongs to: Node authorization, a scheduler, Services inside 127.0.0.0/8."""
+"""The control plane that a real node belongs to: Node authorization, a scheduler, Services inside 127.0.0.0/8.
+
+The Services' range is one of loopback's, and its first address, which is that of the Service ``kubernetes``, is the
+API server's own. So a Pod on the host's network reaches it through KUBERNETES_SERVICE_HOST, without kube-proxy and
+without DNS. The Service's port is always 443, so each cluster on a machine takes a range of its own.
+"""
 
 import json
 import secrets
+import socket
 import subprocess
 from pathlib import Path
 
 from ground.controlplane import ControlPlane, ControlPlaneError
 from ground.controlplane.controlplane import CONTROLLERS
 
-ADDRESS = "127.128.0.1"
-"""The first address of the Services' range, and so that of the Service ``kubernetes``: it is the API server itself.
-
-A Pod on the host's network reaches it there, through KUBERNETES_SERVICE_HOST, without kube-proxy and without DNS.
-"""
+RANGES = [f"127.{number}.0" for number in range(128, 160)]
 NODE_NAME = "127.0.0.1"
 _KUBELET_CLIENT = "kubelet-client"
 _OTHERS = {
@@ -22,14 +24,9 @@ _OTHERS = {
 
 
 class NodeControlPlane(ControlPlane):
-    """A control plane whose API server stands at the Service ``kubernetes``' own address, with what runs Pods.
+    """A control plane whose API server stands at the Service ``kubernetes``' own address, with what runs Pods."""
 
-    Only one can run on a machine, for that Service's port is always 443.
-    """
-
-    address = ADDRESS
     port = 443
-    service_range = f"{ADDRESS.rpartition('.')[0]}.0/16"
     controllers = (
         *CONTROLLERS,
         "deployment-controller",
@@ -62,13 +59,11 @@ class NodeControlPlane(ControlPlane):
         return self.directory / f"{name}.kubeconfig"
 
     def _prepare(self) -> None:
-        try:
-            super()._prepare()
-        except OSError as error:
-            raise ControlPlaneError(
-                f"{ADDRESS} port {self.port} cannot be listened on ({error.strerror}): "
-                "another real node, or a server on all addresses, is in the way"
-            ) from error
+        free = next((each for each in RANGES if _is_free(f"{each}.1", self.port)), None)
+        if free is None:
+            raise ControlPlaneError(f"port {self.port} is taken on every address from {RANGES[0]}.1 to {RANGES[-1]}.1")
+        self.address, self.service_range = f"{free}.1", f"{free}.0/16"
+        super()._prepare()
         with (self.directory / "tokens.csv").open("a", encoding="utf-8") as users:
             for name, user in _OTHERS.items():
                 token = secrets.token_urlsafe(24)
@@ -87,3 +82,13 @@ class NodeControlPlane(ControlPlane):
         """Start kube-scheduler; nobody waits for it, a Pod does."""
         kubeconfig = self.kubeconfig_of("kube-scheduler")
         self._run("kube-scheduler", f"--kubeconfig={kubeconfig}", "--leader-elect=false", "--secure-port=0")
+
+
+def _is_free(address: str, port: int) -> bool:
+    # Without SO_REUSEPORT, with which the port is reserved afterwards: it would be shared with another of our clusters.
+    with socket.socket() as trial:
+        try:
+            trial.bind((address, port))
+        except OSError:
+            return False
+        return True
