@@ -56,6 +56,8 @@ class Node:
     """
 
     plane: NodeControlPlane
+    assets: Path
+    """The folder of the programs."""
     directory: Path
     """Of kubelet and containerd; logs are in it as ``<program>.log``."""
 
@@ -104,6 +106,12 @@ class Node:
                 remove(str(self.directory))
             self._keeper = None
         self._stack.close()
+
+    def ended(self) -> str | None:
+        """The name of a program that ended by itself, if there is one."""
+        if self._keeper is not None and self._keeper.poll() is not None:
+            return "the node"
+        return self.plane.ended()
 
     # ------------------------------------------------------------------------------------------ the programs
 
