@@ -11,24 +11,28 @@ ARG SOURCE_DATE_EPOCH=0
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore \
     PYTHONDONTWRITEBYTECODE=1 PYTHONHASHSEED=0
 WORKDIR /build
+# Compiled here, for the file system is read-only later; without times, for they differ from build to build.
+# The generated client of every Kubernetes API is left out: it is never loaded, and would be a third of the image.
+ENV COMPILE="python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash -x /kubernetes/(aio/)?client/(api|models)/"
 # Two environments: pip and what builds the package stay in the first, only the second goes into the image.
 RUN ["python3", "-m", "venv", "/build/tools"]
 RUN ["python3", "-m", "venv", "--without-pip", "/opt/cbr-operator"]
 COPY requirements/build.txt requirements/run.txt requirements/
-RUN ["tools/bin/pip", "install", "--no-deps", "--require-hashes", "--only-binary", ":all:", \
-     "-r", "requirements/build.txt"]
-RUN ["tools/bin/pip", "--python", "/opt/cbr-operator/bin/python3", "install", "--no-compile", "--no-deps", \
-     "--require-hashes", "--only-binary", ":all:", "-r", "requirements/run.txt"]
+RUN set -eu; \
+    locked="--no-deps --require-hashes --only-binary :all:"; \
+    tools/bin/pip install ${locked} -r requirements/build.txt; \
+    tools/bin/pip --python /opt/cbr-operator/bin/python3 install --no-compile ${locked} -r requirements/run.txt; \
+    ${COMPILE} /opt/cbr-operator/lib; \
+    find /opt/cbr-operator -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-RUN ["tools/bin/pip", "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", "dist", "."]
+# Into a folder of its own, so that a new version of the package is a small layer on the same requirements.
 RUN set -eu; \
-    tools/bin/pip --python /opt/cbr-operator/bin/python3 install --no-compile --no-deps --no-index dist/*.whl; \
-    # Compiled here, for the file system is read-only later; without times, for they differ from build to build.
-    # The generated client of every Kubernetes API is left out: it is never loaded, and would be a third of the image.
-    /opt/cbr-operator/bin/python3 -m compileall -q -j 1 --invalidation-mode unchecked-hash \
-      -x '/kubernetes/(aio/)?client/(api|models)/' /opt/cbr-operator/lib; \
-    find /opt/cbr-operator -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
+    tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist .; \
+    tools/bin/pip --python /opt/cbr-operator/bin/python3 install --no-compile --no-deps --no-index \
+      --root /package dist/*.whl; \
+    ${COMPILE} -s /package -p / /package; \
+    find /package -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
 FROM ${PYTHON_IMAGE}
 ARG VERSION=0.1.0
@@ -39,6 +43,7 @@ LABEL org.opencontainers.image.title="cbr-operator" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY --from=build /opt/cbr-operator /opt/cbr-operator
+COPY --from=build /package/opt/cbr-operator /opt/cbr-operator
 ENV PATH=/opt/cbr-operator/bin:${PATH} PYTHONDONTWRITEBYTECODE=1
 # By number, so that Kubernetes sees that it is not root; nobody has this number, and no name is needed.
 USER 65532:65532

@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds manifests lint test demo bench lock clean
+.PHONY: help venv assets crds manifests lint test e2e e2e-packages demo bench lock clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
 
@@ -46,6 +46,12 @@ lint: venv ## Check style, types and the direction of imports
 
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
 	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
+
+e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
+	@$(BIN)/python -m pytest --quiet tests/e2e
+
+e2e-packages: venv ## Install the Debian packages that make e2e needs
+	@PYTHONPATH=tests $(BIN)/python -m ground.node packages
 
 demo: venv ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
 	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo

@@ -18,6 +18,13 @@ PREVIOUS = "previous"
 """The image's tag in the release that is upgraded."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Starting Pods and waiting for a minute takes longer than any other test."""
+    for item in items:
+        if "e2e" in item.path.parts:
+            item.add_marker(pytest.mark.timeout(400))
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Say in one line what the machine lacks, and build what is built once, before any test runs."""
     if session.config.option.collectonly or not any("e2e" in item.path.parts for item in session.items):
@@ -82,7 +89,9 @@ def release(helm_release: Release) -> Release:
 
 
 @pytest.fixture
-def story(release: Release, controlplane: ControlPlane, cloud: Simulator, namespace: str, tmp_path: Path) -> Iterator[Story]:
+def story(
+    release: Release, controlplane: ControlPlane, cloud: Simulator, namespace: str, tmp_path: Path
+) -> Iterator[Story]:
     """A story in a namespace of its own, with a Secret. After it, no token may be found anywhere."""
     told = Story(controlplane, cloud, namespace, tmp_path)
     told.secret()

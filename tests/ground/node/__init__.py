@@ -1,4 +1,4 @@
-"""A real one-node Kubernetes cluster on this machine: control plane, kubelet, containerd, and the image to run on it."""
+"""A real one-node Kubernetes cluster on this machine: control plane, kubelet, containerd, and the image for it."""
 
 from ground.node.node import Node, NodeError
 

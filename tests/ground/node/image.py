@@ -5,6 +5,7 @@ that comes from outside is fetched with the machine's own settings of apt and pi
 nothing of these settings gets into a layer.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ground.node.node import PAUSE_IMAGE
 
@@ -46,10 +48,11 @@ class Builder:
 
     folder: Path = field(default_factory=lambda: cache_folder(os.environ))
 
-    def build(self, *, cached: bool = True) -> str:
+    def build(self, *, tag: str = NAME, cached: bool = True) -> str:
         """Build the image; its id.
 
         Args:
+            tag: The name to give it.
             cached: Take what was built before from the same input.
 
         Raises:
@@ -57,10 +60,10 @@ class Builder:
 
         """
         self._prepare()
-        options = ["--layers"] if cached else ["--no-cache"]
+        options = ["--layers"] if cached else ["--layers", "--no-cache"]
         mounts = [f"{self._wheels}:{_WHEELS}:ro", f"{self.folder / 'pip.conf'}:/etc/pip.conf:ro"]
         return self._build(
-            ROOT, *options, *(f"--volume={each}" for each in mounts), f"--build-arg=PYTHON_IMAGE={BASE}", tag=NAME
+            ROOT, *options, *(f"--volume={each}" for each in mounts), f"--build-arg=PYTHON_IMAGE={BASE}", tag=tag
         )
 
     def export(self, archive: Path) -> None:
@@ -76,17 +79,32 @@ class Builder:
             with tarfile.open(archive, "w") as tar:
                 tar.add(layout, arcname=".")
 
-    def inspect(self, image: str, template: str) -> str:
-        """What buildah knows of an image, through a Go template."""
-        return self._buildah("inspect", "--type=image", f"--format={template}", image)
+    def config(self, image: str) -> dict[str, Any]:
+        """The image's configuration, as OCI's image specification has it."""
+        found: dict[str, Any] = json.loads(self._buildah("inspect", "--type=image", image))["OCIv1"]
+        return found
 
     @contextmanager
     def files(self, image: str) -> Iterator[Path]:
         """The image's files, unpacked for as long as one looks at them."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            script = f'container=$(buildah from {image}) && cp -a "$(buildah mount $container)/." {folder}'
-            self._run(["sh", "-c", f"{script}; buildah rm $container"])
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder, self._container(image) as container:
+            self._run(["sh", "-c", f'cp -a "$(buildah mount {container})/." {folder}'])
             yield Path(folder)
+
+    def run(self, image: str, *command: str, user: str) -> tuple[int, str]:
+        """Run a command in the image as a user; its exit code and what it said."""
+        with self._container(image) as container:
+            words = ["buildah", "run", "--isolation=chroot", f"--user={user}", container, "--", *command]
+            done = self._start(words)
+            return done.returncode, done.stdout + done.stderr
+
+    @contextmanager
+    def _container(self, image: str) -> Iterator[str]:
+        container = self._buildah("from", "--pull-never", image)
+        try:
+            yield container
+        finally:
+            self._buildah("rm", container)
 
     # ------------------------------------------------------------------------------------------ the parts
 
@@ -113,7 +131,7 @@ class Builder:
             return
         _say("fetching the wheels of the lock …")
         shutil.rmtree(self._wheels)
-        options = "--quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all:".split()
+        options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         for lock in locks:
             where = ("--python-version=3.13", f"--dest={self._wheels}", f"--requirement={lock}")
             self._run([sys.executable, "-m", "pip", "download", *options, *where])
@@ -148,11 +166,13 @@ class Builder:
     def _buildah(self, *arguments: str) -> str:
         return self._run(["buildah", *arguments]).strip()
 
+    def _start(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        # In a mount namespace of its own, so that no mount of the builder's stays behind.
+        words = ["unshare", "--mount", *command]
+        return subprocess.run(words, env={**os.environ, **self._store()}, capture_output=True, text=True, check=False)
+
     def _run(self, command: list[str]) -> str:
-        environment = {**os.environ, **self._store()}
-        done = subprocess.run(
-            ["unshare", "--mount", *command], env=environment, capture_output=True, text=True, check=False
-        )
+        done = self._start(command)
         if done.returncode:
             raise ImageError(f"{' '.join(command[:3])} … failed:\n{(done.stderr or done.stdout)[-4000:]}")
         return done.stdout
@@ -161,7 +181,7 @@ class Builder:
         settings = self.folder / "storage.conf"
         lines = ["[storage]", 'driver = "overlay"', *(f'{n} = "{self.folder / n}"' for n in ("graphroot", "runroot"))]
         settings.write_text("\n".join(lines), encoding="utf-8")
-        return {"CONTAINERS_STORAGE_CONF": str(settings), "BUILDAH_ISOLATION": "chroot"}
+        return {"CONTAINERS_STORAGE_CONF": str(settings)}
 
 
 def cache_folder(environ: Mapping[str, str]) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ground.controlplane import NODE, PROGRAMS, ChildError, ControlPlaneError, ensure_assets
+from ground.controlplane import NODE, PROGRAMS, ChildError, ensure_assets
 from ground.controlplane.supervisor import remove
 from ground.node import keeper
 from ground.node.controlplane import NODE_NAME, NodeControlPlane

@@ -63,7 +63,7 @@ class Release:
 
     def uninstall(self) -> str:
         """``helm uninstall``, and its Pods' end; what Helm said."""
-        said = self._helm.uninstall()
+        said = self._helm.run("uninstall", RELEASE, "--namespace", NAMESPACE)
         eventually(lambda: not self.pods(), seconds=POD_SECONDS, what="the Pods are gone")
         return said
 
@@ -112,7 +112,7 @@ class Release:
 
         def restarted() -> bool:
             now = self.container()
-            return now["restartCount"] > 0 and now["ready"]
+            return bool(now["restartCount"] and now["ready"])
 
         eventually(restarted, seconds=POD_SECONDS, what="the container is restarted and ready")
         ended: Json = self.container()["lastState"]["terminated"]
