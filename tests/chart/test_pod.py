@@ -20,7 +20,7 @@ def test_it_passes_the_restricted_standard(crds: ControlPlane, release: Release)
     crds.request("PATCH", path, body=labels, content_type="application/merge-patch+json")
     release.install({"crds": {"enabled": False}})
     create(crds, release, "as-it-is")
-    with pytest.raises(ApiError, match='violates PodSecurity .*"restricted'):
+    with pytest.raises(ApiError, match=r'violates PodSecurity .*"restricted'):
         create(crds, release, "with-more", securityContext={})
 
 

@@ -16,11 +16,23 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "too many replicas": ({"replicaCount": 11}, ("/replicaCount", "10")),
     "replicas as text": ({"replicaCount": "2"}, ("/replicaCount", "integer")),
     "two leaders": ({"settings": {"leaderElection": False}}, ("replicaCount must be 1", "leaderElection")),
-    "a short grace": ({"terminationGracePeriodSeconds": 60}, ("terminationGracePeriodSeconds=60", "requestTimeoutSeconds")),
+    "a short grace": (
+        {"terminationGracePeriodSeconds": 60},
+        ("terminationGracePeriodSeconds=60", "requestTimeoutSeconds"),
+    ),
     "a shorter pause than the shortest": ({"settings": {"pollMaxSeconds": 5}}, ("pollMinSeconds", "pollMaxSeconds")),
-    "an endpoint with a path": ({"settings": {"allowedEndpoints": ["https://a.b/v3"]}}, ("/settings/allowedEndpoints/0",)),
-    "an endpoint with a user": ({"settings": {"allowedEndpoints": ["https://u@a.b"]}}, ("/settings/allowedEndpoints/0",)),
-    "an endpoint of another scheme": ({"settings": {"allowedEndpoints": ["ftp://a"]}}, ("/settings/allowedEndpoints/0",)),
+    "an endpoint with a path": (
+        {"settings": {"allowedEndpoints": ["https://a.b/v3"]}},
+        ("/settings/allowedEndpoints/0",),
+    ),
+    "an endpoint with a user": (
+        {"settings": {"allowedEndpoints": ["https://u@a.b"]}},
+        ("/settings/allowedEndpoints/0",),
+    ),
+    "an endpoint of another scheme": (
+        {"settings": {"allowedEndpoints": ["ftp://a"]}},
+        ("/settings/allowedEndpoints/0",),
+    ),
     "no endpoint at all": ({"settings": {"allowedEndpoints": []}}, ("/settings/allowedEndpoints", "minItems")),
     "a network that is none": ({"settings": {"deniedNetworks": ["10.0.0.0"]}}, ("/settings/deniedNetworks/0",)),
     "a port that is none": ({"settings": {"httpPort": 70000}}, ("/settings/httpPort", "65")),
@@ -36,8 +48,14 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a repository with a digest": ({"image": {"repository": "a@sha256:b"}}, ("/image/repository",)),
     "a policy that is none": ({"image": {"pullPolicy": "Sometimes"}}, ("/image/pullPolicy", "IfNotPresent")),
     "a pull secret without a name": ({"imagePullSecrets": ["pull"]}, ("/imagePullSecrets/0", "object")),
-    "trust anchors from two places": ({"caBundle": {"configMapName": "a", "secretName": "b"}}, ("caBundle.configMapName and caBundle.secretName",)),
-    "a setting in extraEnv": ({"extraEnv": [{"name": "CBR_OPERATOR_WORKERS", "value": "1"}]}, ("extraEnv must not hold CBR_OPERATOR_WORKERS",)),
+    "trust anchors from two places": (
+        {"caBundle": {"configMapName": "a", "secretName": "b"}},
+        ("caBundle.configMapName and caBundle.secretName",),
+    ),
+    "a setting in extraEnv": (
+        {"extraEnv": [{"name": "CBR_OPERATOR_WORKERS", "value": "1"}]},
+        ("extraEnv must not hold CBR_OPERATOR_WORKERS",),
+    ),
     "a mount without a path": ({"extraVolumeMounts": [{"name": "a"}]}, ("/extraVolumeMounts/0", "mountPath")),
     "a Secret twice": ({"rbac": {"secretNames": ["a", "a"]}}, ("/rbac/secretNames",)),
     "an empty place": ({"guardrails": {"allowedDestinations": [{}]}}, ("/guardrails/allowedDestinations/0",)),
@@ -46,14 +64,23 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         ("/guardrails/allowedSources/0/vaultIDs/0",),
     ),
     "no vault": ({"guardrails": {"allowedSources": [{"vaultIDs": []}]}}, ("/guardrails/allowedSources/0/vaultIDs",)),
-    "a place with a quote": ({"guardrails": {"allowedDestinations": [{"region": "a'"}]}}, ("/allowedDestinations/0/region",)),
+    "a place with a quote": (
+        {"guardrails": {"allowedDestinations": [{"region": "a'"}]}},
+        ("/allowedDestinations/0/region",),
+    ),
     "a namespace's empty list": (
         {"guardrails": {"namespaces": {"a": {"allowedDestinations": []}}}},
         ("/guardrails/namespaces/a/allowedDestinations",),
     ),
-    "a namespace's unknown list": ({"guardrails": {"namespaces": {"a": {"allowed": [PLACE]}}}}, ("/guardrails/namespaces/a", "allowed")),
+    "a namespace's unknown list": (
+        {"guardrails": {"namespaces": {"a": {"allowed": [PLACE]}}}},
+        ("/guardrails/namespaces/a", "allowed"),
+    ),
     "a probe that is not known": ({"livenessProbe": {"path": "/"}}, ("/livenessProbe", "path")),
-    "a budget that is none": ({"podDisruptionBudget": {"maxUnavailable": "half"}}, ("/podDisruptionBudget/maxUnavailable",)),
+    "a budget that is none": (
+        {"podDisruptionBudget": {"maxUnavailable": "half"}},
+        ("/podDisruptionBudget/maxUnavailable",),
+    ),
     "a ServiceMonitor without a Service": (
         {"serviceMonitor": {"enabled": True}, "service": {"enabled": False}},
         ("serviceMonitor.enabled needs service.enabled",),
@@ -61,7 +88,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "an interval that is none": ({"serviceMonitor": {"interval": "30"}}, ("/serviceMonitor/interval",)),
     "no port of the API server": ({"networkPolicy": {"apiServerPorts": []}}, ("/networkPolicy/apiServerPorts",)),
     "a label that is no text": ({"commonLabels": {"a": 1}}, ("/commonLabels/a", "string")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

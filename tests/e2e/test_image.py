@@ -2,13 +2,16 @@
 
 import struct
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from cbr_operator import __version__
 from ground.node.image import BASE, NAME, Builder
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 OURS = "opt/cbr-operator"
 NOBODY = "12345:23456"

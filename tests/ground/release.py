@@ -8,7 +8,7 @@ from ground.helm import CHART, Helm, Json, Values
 from ground.operator_process import OperatorProcess
 
 PREFIX = "CBR_OPERATOR_"
-LOCAL = {
+LOCAL: Json = {
     "crds": {"enabled": False},  # the session's API server has them
     "settings": {"allowedEndpoints": ["http://127.0.0.1:*"], "pollMinSeconds": 1, "pollMaxSeconds": 2},
 }

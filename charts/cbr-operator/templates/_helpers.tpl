@@ -1,4 +1,7 @@
-{{/* Every kind that users write: what its rights and guardrails are made from. A new kind is one more line. */}}
+{{/*
+Every kind that users write, with what the operator does with it; its status is patched, too. A new kind is one more
+line, with `cluster: true` if it is cluster-scoped: such kinds are off where only some namespaces are watched.
+*/}}
 {{- define "cbr-operator.kinds" -}}
 - {plural: checkpointreplications, verbs: [get, list, watch, delete]}
 {{- end }}

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
-from cbr_operator.engine.store import Store, Stored, version_of
+from cbr_operator.engine.store import Store, Stored, pack, version_of
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
@@ -93,11 +93,11 @@ def _entry(body: Json, before: Entry | None) -> Entry:
     try:
         replication = Replication.from_json(body)
     except ValidationError:
-        return Entry(body, uid, version, notes=notes)
+        return Entry(pack(body), uid, version, notes=notes)
     target = target_of(replication)
     succeeded = replication.status.condition(ConditionType.SUCCEEDED)
     return Entry(
-        body=body,
+        packed=pack(body),
         uid=uid,
         version=version,
         place=place_of(replication),

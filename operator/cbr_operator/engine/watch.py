@@ -23,7 +23,10 @@ WATCH_SECONDS = 240
 """How long the API server keeps a watch request open."""
 LOGIN_SECONDS = 300
 """A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+IDLE_SECONDS = 0.05
+"""How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
 _PULSE_SECONDS = 1.0
+"""How often its thread gives a sign of life."""
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
 
@@ -164,5 +167,6 @@ def _settings() -> kopf.OperatorSettings:
     settings.watching.server_timeout = WATCH_SECONDS
     settings.watching.inactivity_timeout = WATCH_SECONDS + 60
     settings.watching.chunk_size = 500
+    settings.queueing.idle_timeout = IDLE_SECONDS
     settings.networking.error_backoffs = _OUTAGE_BACKOFFS
     return settings
