@@ -4,7 +4,9 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,30 +35,52 @@ def processes_naming(words: str) -> list[str]:
     return found
 
 
-def traces(directory: Path, kubeconfig: Path) -> list[str]:
-    """What is left of a node on the machine."""
-    cgroups = [str(each) for root in keeper.hierarchies() for each in keeper.below(root / directory.name)]
-    folders = [str(each) for each in (directory, kubeconfig.parent) if each.exists()]
-    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if directory.name in line]
-    return [*cgroups, *folders, *mounts, *processes_naming(directory.name)]
+def traces(folder: Path) -> list[str]:
+    """What there is on the machine of a node whose temporary files lie in this folder."""
+    left = [str(each) for each in folder.iterdir()]
+    names = [each.name for each in folder.glob("cbr-node-*")]
+    cgroups = [str(each) for root in keeper.hierarchies() for name in names for each in keeper.below(root / name)]
+    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(folder) in line]
+    return [*left, *cgroups, *mounts, *processes_naming(str(folder))]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_stays_behind_however_it_ends(how: signal.Signals) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for the temporary files of another node; its path is short, for there are sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="cbr-") as path:
+        yield Path(path)
+
+
+@contextmanager
+def another_node(folder: Path) -> Iterator["subprocess.Popen[str]"]:
+    """A node besides the tests' own, in a process of its own, from its first moment on; afterwards nothing is left."""
     before = settings()
-    temporary = Path(os.environ.get("TMPDIR", "/tmp"))  # noqa: S108 - only looked at
-    others = set(temporary.glob("cbr-node-*"))
+    command = [sys.executable, "-m", "ground.node"]
+    environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(
-        [sys.executable, "-m", "ground.node"], cwd=TESTS, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command, cwd=TESTS, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as starter:
-        watchdog = threading.Timer(100, starter.kill)
-        watchdog.start()
-        assert starter.stdout is not None
-        kubeconfig = Path(starter.stdout.readline().strip().partition("=")[2])
-        watchdog.cancel()
-        (directory,) = set(temporary.glob("cbr-node-*")) - others
-        assert len(traces(directory, kubeconfig)) > len(keeper.hierarchies())
-        starter.send_signal(how)
-    eventually(lambda: not traces(directory, kubeconfig), what="nothing is left of the node")
-
+        try:
+            eventually(lambda: list(folder.glob("cbr-node-*/kubelet.log")), what="kubelet runs")
+            (name,) = [each.name for each in folder.glob("cbr-node-*")]
+            assert [each for root in keeper.hierarchies() for each in keeper.below(root / name)]
+            yield starter
+        finally:
+            starter.kill()
+    eventually(lambda: not traces(folder), what="nothing is left of the node")
+    assert not [each for root in keeper.hierarchies() for each in keeper.below(root / name)]
     assert settings() == before
+
+
+def test_nothing_stays_behind_when_its_starter_is_killed(folder: Path) -> None:
+    with another_node(folder) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline().startswith("export KUBECONFIG=")  # it is ready
+        starter.kill()
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_nothing_stays_behind_when_its_start_is_interrupted(folder: Path, how: signal.Signals) -> None:
+    with another_node(folder) as starter:
+        starter.send_signal(how)
+        assert starter.wait(60) == 128 + how
