@@ -82,6 +82,16 @@ class OperatorProcess:
             self.process.kill()
             self.process.wait(EXIT_SECONDS)
 
+    def freeze(self) -> None:
+        """SIGSTOP: it does nothing any more, and notices nothing."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+
     def __enter__(self) -> Self:
         return self.start()
 

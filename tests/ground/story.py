@@ -1,14 +1,17 @@
 """The words in which stories are told: a namespace, vaults in the cloud, the operator, and what kubectl shows."""
 
 import json
+import urllib.request
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ground.api_proxy import ApiProxy
 from ground.controlplane import ControlPlane
 from ground.controlplane.api import ApiError
 from ground.operator_process import OperatorProcess, eventually
-from ground.simulator import Call, Simulator, Vault, make_backups
+from ground.simulator import Backup, Call, Simulator, Vault, make_backups
 
 NO_LOOKS = {"POLL_MIN_SECONDS": "3600", "POLL_MAX_SECONDS": "3600"}
 """Settings for a story that ends before the operator looks at what it follows."""
@@ -17,6 +20,7 @@ NO_CONCLUSION = {"SETTLE_SECONDS": "3600"}
 
 API = "/apis/cbr-operator.io/v1alpha1"
 PLURAL = "checkpointreplications"
+BY_HAND = "a-token-of-somebody-else"
 
 
 class Story:
@@ -30,15 +34,17 @@ class Story:
         self._tokens: list[str] = []
         self._operators: list[OperatorProcess] = []
         self._refused: list[str] = []
+        self._made: list[str] = []
+        """Paths of what lies in no namespace."""
 
     # ------------------------------------------------------------------------------------------ the cloud
 
-    def pair(self, *, backups: int = 3, destinations: int = 1) -> dict[str, Any]:
+    def pair(self, *, backups: int | Sequence[Backup] = 3, destinations: int = 1) -> dict[str, Any]:
         """A source vault of its own, and destination vaults in so many regions: ``source`` and ``destination``.
 
-        With more than one destination they are under ``destinations``.
+        With more than one destination they are under ``destinations``. ``backups``: so many, or these.
         """
-        source = Vault(backups=make_backups(backups))
+        source = Vault(backups=make_backups(backups) if isinstance(backups, int) else tuple(backups))
         others = [
             Vault(region=f"region{number}", project_id=f"{number:032x}", protect_type="replication")
             for number in range(2, 2 + destinations)
@@ -47,6 +53,23 @@ class Story:
         places = [_place(each) for each in others]
         chosen = {"destination": places[0]} if destinations == 1 else {"destinations": places}
         return {"source": _place(source), **chosen}
+
+    def call_by_hand(self, source: dict[str, str], destination: dict[str, str]) -> list[str]:
+        """Somebody makes the call without the operator; the ids of the records that it begins."""
+        fields = {
+            "vault_id": source["vaultID"],
+            "destination_region": destination["region"],
+            "destination_project_id": destination["projectID"],
+            "destination_vault_id": destination["vaultID"],
+        }
+        request = urllib.request.Request(
+            f"{self.cloud.url}/v3/{source['projectID']}/checkpoints/replicate",
+            data=json.dumps({"replicate": fields}).encode(),
+            headers={"X-Auth-Token": BY_HAND, "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            begun = json.load(answer)["replication"]["backups"]
+        return [each["replication_record_id"] for each in begun]
 
     def fault(self, vault_id: str, **fault: Any) -> None:
         """Order a fault for the calls on a vault; see ``Simulator.order``."""
@@ -62,12 +85,12 @@ class Story:
         self.cloud.refuse_tokens(self._refused)
 
     def posts(self, vault_id: str) -> list[Call]:
-        """The POSTs that came for a vault."""
-        return self.cloud.received(vault_id)
+        """The operator's POSTs that came for a vault."""
+        return [call for call in self.cloud.received(vault_id) if call.token != BY_HAND]
 
     def accepted(self, vault_id: str) -> list[Call]:
         """Those that took effect."""
-        return self.cloud.accepted(vault_id)
+        return [call for call in self.posts(vault_id) if call.accepted]
 
     def most_at_once(self, vault_id: str) -> int:
         """How many calls on a vault were ever under way at once."""
@@ -77,8 +100,15 @@ class Story:
 
     def operator(self, name: str = "operator", **settings: str) -> OperatorProcess:
         """An operator that watches this story's namespace, not started yet."""
+        return self._operator(self.controlplane.kubeconfig, name, settings)
+
+    def operator_behind(self, proxy: ApiProxy, /, name: str = "operator", **settings: str) -> OperatorProcess:
+        """The same, with a proxy between it and the API server."""
+        return self._operator(proxy.kubeconfig, name, settings)
+
+    def _operator(self, kubeconfig: Path, name: str, settings: dict[str, str]) -> OperatorProcess:
         process = OperatorProcess(
-            kubeconfig=self.controlplane.kubeconfig,
+            kubeconfig=kubeconfig,
             log=self._folder / f"{name}.log",
             settings={"NAMESPACES": self.namespace, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": "2", **settings},
         )
@@ -99,6 +129,8 @@ class Story:
             process.records()  # each line of the log is a JSON record
         written += [process.log_text() for process in self._operators]
         written += [json.dumps(self.items(path)) for path in (self._path(PLURAL), self._events_path())]
+        for path in self._made:
+            self.request("DELETE", path)
         for token in self._tokens:
             for text in written:
                 assert token not in text, "a token was written somewhere"
@@ -173,6 +205,34 @@ class Story:
         self.request(
             "PATCH", self._path(PLURAL, name), body={"metadata": metadata}, content_type="application/merge-patch+json"
         )
+
+    def write_status(self, name: str, status: dict[str, Any]) -> None:
+        """Put this in the place of its whole status, as nobody but the operator should."""
+        body = {**self.get(name), "status": status}
+        self.request("PUT", f"{self._path(PLURAL, name)}/status", body=body)
+
+    def refuse_statuses(self, unless: str) -> None:
+        """Have the API server refuse each status in this namespace for which this CEL expression is not true."""
+        policies = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies"
+        bindings = f"{policies.removesuffix('ies')}ybindings"
+        rule = {"apiGroups": ["cbr-operator.io"], "apiVersions": ["*"], "operations": ["UPDATE"]}
+        rule |= {"resources": [f"{PLURAL}/status"]}
+        here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.namespace}}}
+        policy = {"matchConstraints": {"resourceRules": [rule], **here}, "validations": [{"expression": unless}]}
+        binding = {"policyName": self.namespace, "validationActions": ["Deny"]}
+        for path, spec in ((policies, policy), (bindings, binding)):
+            self.request("POST", path, body={"metadata": {"name": self.namespace}, "spec": spec})
+            self._made.append(f"{path}/{self.namespace}")
+        self.create("probe", suspend=True)
+        eventually(self._refuses_probe)
+        self.delete("probe")
+
+    def _refuses_probe(self) -> bool:
+        try:
+            self.write_status("probe", {"backups": [{}] * 10})
+        except ApiError as error:
+            return error.status == 422
+        return False
 
     def delete(self, name: str) -> None:
         """Delete it."""

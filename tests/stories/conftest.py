@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from ground.api_proxy import ApiProxy
 from ground.controlplane import ControlPlane
 from ground.simulator import Simulator
 from ground.story import Story
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def cloud() -> Iterator[Simulator]:
-    """One simulated cloud for all stories; each has vaults of its own."""
+    """A simulated cloud of the story's own: it may change as it likes."""
     with Simulator(copy_seconds=0) as simulator:
         yield simulator
 
@@ -23,3 +24,10 @@ def story(crds: ControlPlane, cloud: Simulator, namespace: str, tmp_path: Path) 
     told = Story(crds, cloud, namespace, tmp_path)
     yield told
     told.end()
+
+
+@pytest.fixture
+def proxy(crds: ControlPlane, tmp_path: Path) -> Iterator[ApiProxy]:
+    """A proxy in front of the API server, for an operator that is started with its kubeconfig."""
+    with ApiProxy(crds.api(), tmp_path) as proxy:
+        yield proxy

@@ -120,7 +120,7 @@ def check(story: Story, row: Row, vault: str) -> None:
     outcome = {UNKNOWN: "Unknown", REJECTED: "Rejected", SUBMITTED: "Submitted"}.get(row.end)
     if row.end in WAITS:
         outcome = "NotSubmitted"
-        assert submission["nextAttemptTime"]
+        submission = eventually(lambda: waiting(story, name), what=row.name)
         assert row.end in submission["reason"]
     else:
         assert len(story.posts(vault)) == 1, row.name
@@ -131,3 +131,9 @@ def check(story: Story, row: Row, vault: str) -> None:
     if row.backups is not None:
         assert story.get(name)["status"]["summary"]["total"] == row.backups, row.name
     assert story.message(name), row.name
+
+
+def waiting(story: Story, name: str) -> Any:
+    """Its submission while it waits for its next try; None while one is under way, and Pending."""
+    submission = story.submission(name)
+    return submission if submission.get("nextAttemptTime") else None

@@ -61,7 +61,7 @@ def test_deleted_during_its_call_the_answer_goes_to_an_event_and_the_log(story: 
     pair = story.pair(destinations=2)
     vault = pair["source"]["vaultID"]
     story.fault(vault, hang=True, after=True)
-    with story.operator(SETTLE_SECONDS="3", REQUEST_TIMEOUT_SECONDS="30") as operator:
+    with story.operator(SETTLE_SECONDS="2", REQUEST_TIMEOUT_SECONDS="15") as operator:
         story.create("orders", source=pair["source"], destination=pair["destinations"][0])
         eventually(lambda: story.accepted(vault))
         story.delete("orders")

@@ -51,6 +51,19 @@ def test_an_object_that_nothing_holds_is_submitted_with_its_intent_first() -> No
     assert decision.action.request.destination_vault_id == DESTINATION["vaultID"]
 
 
+def test_an_older_object_without_a_start_may_have_been_called_for_since_its_creation() -> None:
+    created = replication().metadata.creation_timestamp
+    missing = SecretProblem("The Secret is missing.")
+    for older, start in ((True, created), (False, NOW)):
+        decision = decide(view(older=older, credential=missing))
+        assert decision.status is not None
+        assert decision.status.start_time == start
+    resumed = replication(status=with_condition("Suspended"))
+    decision = decide(view(resumed, older=True, credential=missing))
+    assert decision.status is not None
+    assert decision.status.start_time == NOW
+
+
 def test_the_secret_is_read_only_when_everything_before_it_is_right() -> None:
     assert isinstance(decide(view(credential=None)).action, ReadSecret)
     assert decide(view(replication(spec=spec(suspend=True)), credential=None)).action is None

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbr_operator.kinds.common import format_time
-from cbr_operator.kinds.reasons import ALLOWED
-from cbr_operator.kinds.replication_status import Outcome, Status
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.rules.lanes import place_of
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.view import SecretProblem, Submit
-from ground.objects import CREDENTIAL, NOW, TOKEN, replication, spec, submitted_as, view
+from ground.conditions import check_conditions
+from ground.objects import CREDENTIAL, NOW, replication, spec, submitted_as, view
 
 STATUSES = st.one_of(
     st.just({}),
@@ -70,18 +70,3 @@ def found_spec(suspend: bool, tracked: bool) -> dict[str, Any]:  # noqa: FBT001
 def _parts(seen: Any) -> dict[str, Any]:
     names = ("credential", "clock_offset", "in_front", "slot_free", "now", "waiting_since", "policy")
     return {name: getattr(seen, name) for name in names}
-
-
-def check_conditions(status: Status) -> None:
-    for type_, allowed in ALLOWED.items():
-        found = status.condition(type_)
-        if found is not None:
-            assert found.reason in allowed[found.status], found
-            assert found.message
-            assert TOKEN not in found.message
-    kinds = {each.type for each in status.conditions}
-    assert not {"Reconciling", "Stalled"} <= kinds
-    succeeded = status.condition("Succeeded")
-    assert succeeded is not None
-    assert (status.completion_time is not None) == (succeeded.status != "Unknown")
-    assert ("Stalled" in kinds) >= (succeeded.status == "False")

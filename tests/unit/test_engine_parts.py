@@ -12,6 +12,7 @@ from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.worker import spread
 from cbr_operator.rules.lanes import Place
 from ground.objects import DESTINATION, SOURCE, body, spec
 
@@ -181,6 +182,22 @@ async def test_the_newest_plan_for_a_key_counts() -> None:
     assert [await queue.get(), await queue.get()] == [("dr", "b"), ("dr", "a")]
     assert len(queue) == 0
     queue.close()
+
+
+async def test_plans_that_are_made_anew_do_not_pile_up() -> None:
+    queue = WorkQueue()
+    for number in range(10_000):
+        queue.add_after(("dr", str(number % 3)), 100_000.0 + number)
+    assert len(queue._timers) < 100
+    queue.add_after(("dr", "soon"), 0.0)
+    assert await queue.get() == ("dr", "soon")
+    queue.close()
+
+
+def test_looks_are_spread_and_a_deadline_of_days_is_not_hours_late() -> None:
+    assert spread(10.0, chance=1.0) == 11.0
+    assert spread(10.0, chance=0.0) == 10.0
+    assert spread(172_800.0, chance=1.0) == 172_830.0
 
 
 async def test_whoever_waits_for_work_gets_it() -> None:

@@ -1,5 +1,6 @@
 """What a verdict makes of a status: written, re-based, reduced; and the patch and Events between two statuses."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -156,10 +157,11 @@ def as_now(written: Replication, **changes: Any) -> Replication:
 @pytest.mark.parametrize("outcome", ["Unknown", "Adopted", "NotSubmitted", "Unresolved"])
 def test_an_answer_beats_every_inference(outcome: str) -> None:
     written, intent = intended()
-    status = settled(as_now(written, outcome=outcome), tried(intent, TAKEN))
+    status = settled(as_now(written, outcome=outcome, first_unknown_at=NOW), tried(intent, TAKEN))
     assert status is not None
     assert status.submission is not None
     assert status.submission.outcome == "Submitted"
+    assert status.submission.first_unknown_at == NOW  # set once, never cleared
     assert len(status.backups) == 3
 
 
@@ -173,11 +175,43 @@ def test_an_answer_to_an_older_attempt_is_added_and_changes_nothing_else() -> No
     assert status.conditions == newer.status.conditions
 
 
-@pytest.mark.parametrize("verdict", [REJECTED, UNKNOWN, REFUSED])
+@pytest.mark.parametrize("verdict", [UNKNOWN, REFUSED])
 @pytest.mark.parametrize("changes", [{"attempt": 2}, {"outcome": "Unresolved"}, {"outcome": "Submitted"}])
-def test_a_late_answer_without_backups_has_nothing_to_say(verdict: Verdict, changes: dict[str, Any]) -> None:
+def test_what_is_no_answer_has_nothing_to_say_late(verdict: Verdict, changes: dict[str, Any]) -> None:
     written, intent = intended()
     assert settled(as_now(written, **changes), tried(intent, verdict)) is None
+
+
+@pytest.mark.parametrize("verdict", [REJECTED, Verdict(Outcome.NOT_NEEDED, Reason.NOT_NEEDED, "HTTP 400")])
+def test_a_late_refusal_is_an_answer_too(verdict: Verdict) -> None:
+    written, intent = intended()
+    for outcome in ("Unresolved", "NotSubmitted"):
+        status = settled(as_now(written, outcome=outcome), tried(intent, verdict))
+        assert status is not None
+        assert status.submission is not None
+        assert status.submission.outcome == verdict.outcome
+    for changes in ({"attempt": 2}, {"outcome": "Submitted"}):
+        assert settled(as_now(written, **changes), tried(intent, verdict)) is None
+
+
+def test_a_backup_that_was_known_without_its_record_is_not_listed_twice() -> None:
+    written, intent = intended()
+    bare = (Backup(backup_id="b0"), Backup(backup_id="b7"))
+    newer = as_now(written, attempt=2)
+    known = newer.model_copy(update={"status": with_backups(newer.status, bare)})
+    status = settled(known, tried(intent, TAKEN))
+    assert status is not None
+    found = [(each.backup_id, each.replication_record_id) for each in status.backups]
+    assert sorted(found) == [("b0", "r0"), ("b1", "r1"), ("b2", "r2"), ("b7", "")]
+
+
+def test_a_reason_of_another_version_keeps_no_result_from_being_written() -> None:
+    written, intent = intended()
+    odd = intent.model_copy(update={"reason": "FromANewerVersion"})
+    now = written.model_copy(update={"status": written.status.model_copy(update={"submission": odd})})
+    status = settled(now, tried(odd, Verdict(Outcome.NOT_SUBMITTED, None, "the time to send had passed")))
+    assert status is not None
+    assert succeeded(status) == ("Unknown", "Submitting")
 
 
 def test_writing_a_result_twice_changes_nothing() -> None:
@@ -214,6 +248,28 @@ def test_a_reduced_result_keeps_outcome_request_and_counts() -> None:
     said = small.condition("Submitted")
     assert said is not None
     assert "shortened by 2" in said.message
+    again = reduced(small, keep=1).condition("Submitted")
+    assert again is not None
+    assert again.message.count("shortened") == 1
+
+
+@pytest.mark.parametrize("reason", ["", "x" * 512, "ß" * 512])
+def test_a_list_stays_within_what_one_object_holds_whatever_the_cloud_says(reason: str) -> None:
+    failed = Backup(
+        backup_id="b" * 36,
+        replication_record_id="r" * 36,
+        state="Failed",
+        created_at="2026-03-01T12:00:00.000000",
+        destination_backup_id="d" * 36,
+        fail_code="BackupService.1006",
+        fail_reason=reason,
+    )
+    status = with_backups(Status(), [failed] * MAX_BACKUPS)
+    stored = json.dumps(status.to_json(), ensure_ascii=False, separators=(",", ":")).encode()
+    assert len(stored) < 1.25 * 2**20
+    assert len(status.backups) + status.backups_omitted == MAX_BACKUPS
+    assert status.backups[0].fail_reason == reason
+    assert len(status.backups) > MAX_BACKUPS / 2
 
 
 def test_a_patch_carries_its_version_and_only_what_changed() -> None:

@@ -138,7 +138,9 @@ class Engine:
 
     def _gone(self, entry: Entry) -> None:
         """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""
-        self._pollers.drop(key_of(entry.body))
+        key = key_of(entry.body)
+        self._pollers.drop(key)
+        self.queue.add_after(key, None)
         if entry.place is None:
             return
         if entry.uid in self._calls:

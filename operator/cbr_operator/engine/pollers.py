@@ -34,6 +34,8 @@ class _Poller:
     """When the next regular look is due, on the clock that never jumps."""
     not_before: float = 0.0
     wishes: dict[Key, "_Wish"] = field(default_factory=dict)
+    served: dict[Key, None] = field(default_factory=dict)
+    """Who waited for the look under way when it began; it is older than what others want to know."""
     seen: int | None = None
     """Fingerprint of the last look."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,6 +121,7 @@ class Pollers:
             return
         poller = self._pollers[home]
         del poller.wishes[key]
+        poller.served.pop(key, None)
         if not poller.wishes:
             del self._pollers[home]
             self._end(poller)
@@ -141,11 +144,11 @@ class Pollers:
     async def _poll(self, poller: _Poller) -> None:
         while True:
             await self._until_due(poller)
-            wishes = dict(poller.wishes)
-            since = [each.action.log_since for each in wishes.values() if each.action.log_since is not None]
+            poller.served = dict.fromkeys(poller.wishes)
+            since = [each.action.log_since for each in poller.wishes.values() if each.action.log_since is not None]
             found = await self._look(poller.action, min(since, default=None))
             self._plan(poller, found)
-            for key in wishes:
+            for key in list(poller.served):
                 self._deliver(poller, key, found)
             poller.seen = found.fingerprint if isinstance(found, Look) else None
 
@@ -157,12 +160,9 @@ class Pollers:
             return LookFailure("Looking at the vault failed by a defect of the operator; its log says more")
 
     def _deliver(self, poller: _Poller, key: Key, found: Found) -> None:
-        """Hand a look to an object that was waiting when it began, unless it has gone, or asks for more by now."""
-        wish = poller.wishes.get(key)
-        if wish is None:
-            return
-        since = wish.action.log_since
-        if isinstance(found, Look) and since is not None and (found.log_since is None or found.log_since > since):
+        """Hand a look to an object that was waiting when it began, unless it asks for more by now."""
+        wish = poller.wishes[key]
+        if isinstance(found, Look) and not found.has_log_since(wish.action.log_since):
             return
         asked = wish.fresh or wish.action.always or wish.due < NEVER
         if asked or not isinstance(found, Look) or found.fingerprint != poller.seen:

@@ -26,7 +26,7 @@ FIRST_RETRY = 0.5
 LONGEST_RETRY = 10.0
 """Seconds between tries to write an answer while the API server does not take it."""
 KEPT_BACKUPS = (None, 1000, 0)
-"""How many backups stay in a result that the API server refuses: all, then these."""
+"""How many backups stay in a status that the API server refuses: all, then these."""
 
 
 class Publisher:
@@ -48,6 +48,20 @@ class Publisher:
         """
         body = await self._writer.write(replication.metadata, replication.status, status)
         return Replication.from_json(body) if body is not None else replication
+
+    async def publish_or_reduce(self, replication: Replication, status: Status) -> Replication:
+        """The same, but what the API server refuses as it is, is written with fewer backups.
+
+        Raises:
+            KubeError: as ``StatusWriter.write``; RefusedError when not even a status without any is taken.
+        """
+        *more, last = KEPT_BACKUPS if status.backups else KEPT_BACKUPS[:1]
+        for keep in more:
+            try:
+                return await self.publish(replication, status if keep is None else reduced(status, keep=keep))
+            except RefusedError as error:
+                logger.error("The API server refuses a status, shortening it: %s", error, extra=about(replication))  # noqa: TRY400 - the message says it all
+        return await self.publish(replication, status if last is None else reduced(status, keep=last))
 
     async def delete(self, replication: Replication) -> None:
         """Delete the object as it was decided about, and no other.
@@ -91,24 +105,18 @@ class Publisher:
         An answer is never lost to a conflict, an outage, or a status that the API server refuses as too large.
         """
         current: Replication | None = written
-        kept = list(KEPT_BACKUPS)
         delay = FIRST_RETRY
         while current is not None:
             status = settled(current, tried)
             if status is None:
                 return
             try:
-                await self.publish(current, status if kept[0] is None else reduced(status, keep=kept[0]))
+                await self.publish_or_reduce(current, status)
             except NotFoundError:
                 break
-            except RefusedError as error:
-                logger.error("The API server refuses a result: %s", error, extra=about(current))  # noqa: TRY400 - the message says it all
-                if len(kept) > 1:
-                    del kept[0]
-                    continue
             except ConflictError:
                 delay = FIRST_RETRY  # somebody wrote, so the API server is well
-            except UnavailableError as error:
+            except (UnavailableError, RefusedError) as error:
                 logger.warning("A result could not be written yet: %s", error, extra=about(current))
             else:
                 self._tell_of_late_answer(current, status, tried)

@@ -43,6 +43,11 @@ class WorkQueue:
             return
         due = asyncio.get_running_loop().time() + seconds
         self._due[key] = due
+        if len(self._timers) > 2 * len(self._due) + 64:  # plans of hours that were made anew would pile up till then
+            self._timers = [(each, of) for of, each in self._due.items()]
+            heapq.heapify(self._timers)
+            self._set_timer()
+            return
         heapq.heappush(self._timers, (due, key))
         if self._timers[0] == (due, key):
             self._set_timer()

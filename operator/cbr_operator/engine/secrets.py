@@ -53,5 +53,5 @@ class SecretReader:
     def _forget_old(self) -> None:
         oldest = self._clock.boottime() - FRESH_SECONDS
         for name, reading in list(self._readings.items()):
-            if reading.done() and (reading.cancelled() or reading.result().at <= oldest):
+            if reading.done() and (reading.cancelled() or reading.exception() or reading.result().at <= oldest):
                 del self._readings[name]

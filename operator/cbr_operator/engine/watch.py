@@ -23,6 +23,8 @@ WATCH_SECONDS = 240
 """How long the API server keeps a watch request open."""
 LOGIN_SECONDS = 300
 """A credential that is read anew counts as new, so that one spurious 401 does not end the process."""
+LOGIN_PAUSE_SECONDS = 5.0
+"""Between two logins at least."""
 IDLE_SECONDS = 0.05
 """How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
 _PULSE_SECONDS = 1.0
@@ -52,6 +54,7 @@ class Watch:
         self._loop = asyncio.get_running_loop()
         self._watching: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
+        self._next_login = 0.0
         self._ended = asyncio.Event()
         self._pulse_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -121,6 +124,7 @@ class Watch:
 
         @kopf.on.login(registry=registry)
         async def log_in(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - as above
+            await self._pause_between_logins()
             session, server, namespace = self._login()
             return kopf.AiohttpSession(
                 aiohttp_session=session,
@@ -130,6 +134,12 @@ class Watch:
             )
 
         return registry
+
+    async def _pause_between_logins(self) -> None:
+        """Kopf logs in anew after each 401, at once, and asks again: a lasting one would keep it running in circles."""
+        now = time.monotonic()
+        self._next_login = max(now, self._next_login) + LOGIN_PAUSE_SECONDS
+        await asyncio.sleep(self._next_login - LOGIN_PAUSE_SECONDS - now)
 
     def _observe(self, registry: kopf.OperatorRegistry, controller: Controller) -> None:
         kind = controller.kind

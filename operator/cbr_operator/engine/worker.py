@@ -22,6 +22,7 @@ from cbr_operator.engine.secrets import SecretReader
 from cbr_operator.engine.store import Key
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
+from cbr_operator.kinds.replication_status import Outcome, Submission
 from cbr_operator.ports import Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
 from cbr_operator.rules.access import comparable_endpoint
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
@@ -49,6 +50,8 @@ REFUSED_AGAIN = 60.0
 """The same when it refused the status as it was: waiting alone will not mend that."""
 JITTER = 0.1
 """Looks are spread by up to a tenth, so that what was created together does not wake together for ever."""
+MOST_JITTER = 30.0
+"""Seconds that the spread adds at most: a deadline or a TTL of days is not to be hours late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Worker:
         """Take the next step for one object."""
         view = self._gather(key, None)
         if view is None:
+            self._.looks.forget(key)
             return
         decision = decide(view)
         if isinstance(decision.action, ReadSecret):
@@ -120,19 +124,20 @@ class Worker:
             cloud_has_no_clock=self._.clocks.has_none(endpoint),
             look_failed=self._.looks.failure_for(key),
             look=look,
-            claims=self._claims(entry) if isinstance(look, Look) else NO_CLAIMS,
+            claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
             slot_free=self._.calls.has_room(comparable_endpoint(endpoint)),
             chance=random.random(),  # noqa: S311 - jitter
         )
 
-    def _claims(self, entry: Entry) -> Claims:
+    def _claims(self, entry: Entry, submission: Submission | None) -> Claims:
         """What the other objects on the vault claim; what several may adopt is the oldest one's."""
         others = self._.cache.others_on_vault(entry)
         older = (each for each in others if _order(each) < _order(entry))
         pending = chain.from_iterable(each.notes.memory.candidates for each in older)
         bodies = (each.body for each in others)
-        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes)
+        beside_open = submission is None or submission.outcome not in (Outcome.PENDING, Outcome.UNKNOWN)
+        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes, beside_open=beside_open)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
         entry = self._.cache.get(key)
@@ -155,7 +160,7 @@ class Worker:
         if again is None:
             self._looked(key, entry, view, decision)
             again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
-        self._.queue.add_after(key, again * (1 + JITTER * view.chance) if again is not None else None)
+        self._.queue.add_after(key, spread(again, chance=view.chance) if again is not None else None)
 
     def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
         """What a look showed is written, where it had to be: only now it may be forgotten."""
@@ -178,7 +183,7 @@ class Worker:
         if decision.status is None:
             return None
         try:
-            await self._.publisher.publish(view.replication, decision.status)
+            await self._.publisher.publish_or_reduce(view.replication, decision.status)
         except (ConflictError, NotFoundError):
             return decision.again or UNWRITTEN_AGAIN  # as a rule a newer event decides sooner
         except UnavailableError as error:
@@ -223,6 +228,11 @@ class Worker:
                 self._.queue.add_after(key, UNWRITTEN_AGAIN)
 
         self._.submitter.start(view.replication, decision, action, over)
+
+
+def spread(seconds: float, *, chance: float) -> float:
+    """Seconds until another decision, spread by ``chance``."""
+    return seconds + min(JITTER * seconds, MOST_JITTER) * chance
 
 
 def _order(entry: Entry) -> tuple[datetime, str]:

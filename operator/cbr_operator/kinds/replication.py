@@ -5,7 +5,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from cbr_operator.kinds.common import Metadata, Model, ResourceKind
-from cbr_operator.kinds.replication_spec import Spec
+from cbr_operator.kinds.replication_spec import Spec, SubmissionSpec, TrackingSpec
 from cbr_operator.kinds.replication_status import Status
 
 REPLICATIONS = ResourceKind(kind="CheckpointReplication", plural="checkpointreplications")
@@ -23,6 +23,16 @@ class Replication(Model):
     spec: Spec | None
     spec_error: str = ""
     status: Status
+
+    @property
+    def tracking(self) -> TrackingSpec:
+        """Whether and how long to follow the copying; the defaults where the spec cannot be read."""
+        return self.spec.tracking if self.spec is not None else TrackingSpec()
+
+    @property
+    def submission_limits(self) -> SubmissionSpec:
+        """How long to try to submit; the defaults where the spec cannot be read."""
+        return self.spec.submission if self.spec is not None else SubmissionSpec()
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:

@@ -12,7 +12,9 @@ from pydantic import Field
 from cbr_operator.kinds.common import ConditionedStatus, Conditions, MicroTime, Model, Time
 
 MAX_BACKUPS = 5000
-"""So many entries fit into one object with room to spare: about 7,500 do (etcd's request limit of 1.5 MiB)."""
+"""So many entries of backups that were copied fit into one object."""
+MAX_BYTES = 1_300_000
+"""What all entries may take in JSON: etcd takes requests of 1.5 MiB, of which annotations may take a quarter."""
 
 
 class Outcome(StrEnum):

@@ -40,6 +40,14 @@ STATUS_REASONS = {
 }
 
 
+def refused_credential(status: int, code: str) -> Reason | None:
+    """What a 4xx says of the credential, by its status or by its code; None where it speaks of something else."""
+    if not 400 <= status < 500:  # noqa: PLR2004 - HTTP
+        return None
+    by_code = Reason.AUTHENTICATION_FAILED if code == _CODE_AUTHENTICATION else _GATEWAY_REASONS.get(code)
+    return STATUS_REASONS.get(status, by_code)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A readable 2xx: which backups the cloud says it replicates."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from cbr_operator.kinds.replication_status import MAX_BACKUPS, Backup, BackupState, Status, Summary
+from cbr_operator.kinds.replication_status import MAX_BACKUPS, MAX_BYTES, Backup, BackupState, Status, Summary
 from cbr_operator.rules.records import Record
 
 FINISHED = frozenset({BackupState.SUCCEEDED, BackupState.FAILED, BackupState.SKIPPED})
@@ -26,11 +26,48 @@ def with_backups(status: Status, backups: Iterable[Backup], *, missing: int = 0)
     every = sorted(backups, key=lambda each: _ORDER.get(each.state, 1))  # type: ignore[call-overload]
     return status.model_copy(
         update={
-            "backups": tuple(every[:MAX_BACKUPS]),
-            "backups_omitted": max(0, len(every) - MAX_BACKUPS) + missing,
+            "backups": (listed := _within_bounds(every)),
+            "backups_omitted": len(every) - len(listed) + missing,
             "summary": (summary := summarise(every, missing=missing)),
             "progress": f"{summary.succeeded + summary.failed + summary.skipped}/{summary.total}",
         }
+    )
+
+
+def _within_bounds(backups: list[Backup]) -> tuple[Backup, ...]:
+    """The first of them, as many as one object holds; what lies beyond half of the room goes without the cloud's words.
+
+    Ids are worth more than reasons: by them the rest is followed.
+    """
+    listed: list[Backup] = []
+    taken = 0
+    for each in backups[:MAX_BACKUPS]:
+        backup = each
+        if taken > MAX_BYTES // 2 and each.fail_reason:
+            backup = each.model_copy(update={"fail_reason": ""})
+        taken += _bytes(backup)
+        if taken > MAX_BYTES:
+            break
+        listed.append(backup)
+    return tuple(listed)
+
+
+def _bytes(backup: Backup) -> int:
+    """About what an entry takes: the values, and their names and quotes; Go escapes some characters with six."""
+    escaped = sum(map(backup.fail_reason.count, '<>&"\\'))
+    return sum(len(each.encode()) + 17 for each in texts_of(backup) if each) + 20 + 5 * escaped
+
+
+def texts_of(backup: Backup) -> tuple[str, ...]:
+    """Everything of an entry but its progress."""
+    return (
+        backup.backup_id,
+        backup.replication_record_id,
+        backup.state,
+        backup.created_at,
+        backup.destination_backup_id,
+        backup.fail_code,
+        backup.fail_reason,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Json
 from cbr_operator.rules.records import Record, Wanted
 
@@ -35,6 +36,7 @@ class Claims:
         return comparable_id(record.id) in self.ids or any(each.covers(record) for each in self.windows)
 
 
+_OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 NO_CLAIMS = Claims(frozenset())
 
 
@@ -50,31 +52,39 @@ def wanted_by(replication: Replication) -> Wanted | None:
 def window_start(replication: Replication) -> datetime | None:
     """Since when, by the cloud's clock, records may be this object's call's."""
     submission = replication.status.submission
-    if submission is None:
-        return None
-    return submission.first_unknown_at or submission.cloud_time or submission.intent_time
+    return (submission.first_unknown_at if submission is not None else None) or called_at(replication)
+
+
+def called_at(replication: Replication) -> datetime | None:
+    """When, by the cloud's clock, the last call was about to be made."""
+    submission = replication.status.submission
+    return (submission.cloud_time or submission.intent_time) if submission is not None else None
 
 
 def window_of(replication: Replication, *, lasting: float) -> Window | None:
     """The window of this object's calls; ``lasting``: seconds after its intent in which a call begins its records."""
-    submission, wanted, start = replication.status.submission, wanted_by(replication), window_start(replication)
-    if submission is None or wanted is None or start is None:
+    wanted, start = wanted_by(replication), window_start(replication)
+    if wanted is None or start is None:
         return None
-    last = submission.cloud_time or submission.intent_time or start
-    return Window(wanted, start, max(start, last) + timedelta(seconds=lasting))
+    return Window(wanted, start, max(start, called_at(replication) or start) + timedelta(seconds=lasting))
 
 
-def claims_of(others: Iterable[Json], *, pending: Iterable[str] = (), lasting: float) -> Claims:
+def claims_of(
+    others: Iterable[Json], *, pending: Iterable[str] = (), lasting: float, beside_open: bool = False
+) -> Claims:
     """What these objects claim, as raw bodies, with the record ids that older ones are about to adopt.
 
-    An object whose list did not take all of its records claims its whole window.
+    An object claims its whole window where its list does not name all of its records. ``beside_open``: for one whose
+    own call's outcome is not open, so what the open call of another may have begun is the other's.
     """
     ids = set(map(comparable_id, pending))
     windows = []
     for body in others:
         status = body.get("status") or {}
-        ids.update(comparable_id(each.get("replicationRecordID", "")) for each in status.get("backups") or ())
-        if status.get("backupsOmitted"):
+        listed = [comparable_id(each.get("replicationRecordID", "")) for each in status.get("backups") or ()]
+        ids.update(listed)
+        is_open = beside_open and (status.get("submission") or {}).get("outcome") in _OPEN
+        if status.get("backupsOmitted") or "" in listed or is_open:
             window = window_of(Replication.from_json(body), lasting=lasting)
             windows += [window] if window is not None else []
     return Claims(frozenset(ids - {""}), tuple(windows))

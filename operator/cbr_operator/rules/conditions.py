@@ -10,6 +10,7 @@ from cbr_operator.kinds.replication_status import Status
 
 TRUE, FALSE, UNKNOWN = "True", "False", "Unknown"
 _PAUSED = frozenset({Reason.SUSPENDED, Reason.RESTORED})
+_KNOWN = frozenset(map(str, Reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,11 @@ def amended(replication: Replication, text: str) -> Status:
 
 
 def statement_of(status: Status, type_: ConditionType) -> Statement | None:
-    """What the status says of this type now, to be said again."""
+    """What the status says of this type now, to be said again; None where it says nothing that we know a word for."""
     said = status.condition(type_)
-    return Statement(said.status, Reason(said.reason), said.message) if said is not None else None
+    if said is None or said.reason not in _KNOWN:
+        return None
+    return Statement(said.status, Reason(said.reason), said.message)
 
 
 def _for_kstatus(accepted: Statement, succeeded: Statement) -> dict[ConditionType, Statement]:

@@ -1,13 +1,14 @@
 """startTime and the submission deadline: as in a Job, and standing still while an object is held on purpose."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import Condition
 from cbr_operator.kinds.reasons import ConditionType, Reason
+from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Status
-from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, with_conditions
+from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, statement_of, with_conditions
 from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, ReadSecret, View
 
 
@@ -19,6 +20,8 @@ def is_paused(said: Condition | Statement | None) -> bool:
 def resumed(view: View, *, always: bool = False) -> Status:
     """The status with startTime as in a Job: first seen unsuspended, reset on resume, frozen at the first intent.
 
+    An object that existed before this process led, without a startTime, may have lost its status: it may have been
+    called for at any time since its creation, and what began since its startTime is looked for (protocol, section 7).
     What was suspended after a first try keeps its startTime; the time it was suspended is taken off the deadline
     instead.
     """
@@ -30,8 +33,10 @@ def resumed(view: View, *, always: bool = False) -> Status:
         suspended = (submission.suspended_seconds or 0) + (view.now - submission.suspended_time).total_seconds()
         submission = submission.model_copy(update={"suspended_time": None, "suspended_seconds": int(suspended)})
     start = status.start_time
-    if start is None or (was_paused and submission is None):
+    if was_paused and submission is None:
         start = view.now
+    elif start is None:
+        start = view.replication.metadata.creation_timestamp if view.older else view.now
     if always or was_paused or submission is not status.submission:
         return status.model_copy(update={"start_time": start, "submission": submission})
     return status
@@ -43,6 +48,12 @@ def paused(view: View) -> Status:
     if submission is None or submission.suspended_time is not None:
         return status
     return status.model_copy(update={"submission": submission.model_copy(update={"suspended_time": view.now})})
+
+
+def deadline_of(replication: Replication, status: Status, start: datetime) -> datetime:
+    """When spec.submission.deadlineSeconds ends what began then."""
+    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
+    return start + timedelta(seconds=replication.submission_limits.deadline_seconds + suspended)
 
 
 def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
@@ -57,8 +68,7 @@ def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     looking = looking or (isinstance(decision.action, LookAtVault) and not decision.blocked)
     if looking or is_paused(said) or status.start_time is None or (said is not None and said.status == FALSE):
         return decision
-    suspended = (status.submission.suspended_seconds or 0) if status.submission is not None else 0
-    deadline = status.start_time + timedelta(seconds=spec.submission.deadline_seconds + suspended)
+    deadline = deadline_of(view.replication, status, status.start_time)
     left = (deadline - view.now).total_seconds()
     if left > 0:
         return replace(decision, again=left if decision.again is None else min(left, decision.again))
@@ -75,6 +85,5 @@ def _given_up(view: View, status: Status, spec: Spec) -> Status:
         f"nothing will be.{why} To try again, create a new resource."
     )
     statement = Statement(FALSE, Reason.SUBMISSION_DEADLINE_EXCEEDED, text)
-    before = status.condition(ConditionType.ACCEPTED)
-    accepted = Statement(before.status, Reason(before.reason), before.message) if before is not None else ACCEPTED
+    accepted = statement_of(status, ConditionType.ACCEPTED) or ACCEPTED
     return with_conditions(view.replication, status, now=view.now, accepted=accepted, submitted=statement)

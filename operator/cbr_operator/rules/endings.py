@@ -32,10 +32,15 @@ def taken(replication: Replication) -> Statement:
     said = statement_of(replication.status, ConditionType.SUBMITTED)
     if said is not None and said.status != UNKNOWN:
         return said
-    submission = replication.status.submission
-    adopted = submission is not None and submission.outcome == Outcome.ADOPTED
-    reason = Reason.OUTCOME_ADOPTED if adopted else Reason.SUBMITTED
+    if _outcome(replication) == Outcome.NOT_NEEDED:
+        return Statement(FALSE, Reason.NOT_NEEDED, "The cloud called the copying needless.")
+    reason = Reason.OUTCOME_ADOPTED if _outcome(replication) == Outcome.ADOPTED else Reason.SUBMITTED
     return Statement(TRUE, reason, f"The cloud took the call. {CANNOT_BE_CANCELLED}")
+
+
+def _outcome(replication: Replication) -> str:
+    submission = replication.status.submission
+    return submission.outcome if submission is not None else ""
 
 
 def after_submission(total: int, *, tracked: bool) -> Statement:
@@ -55,9 +60,17 @@ def after_submission(total: int, *, tracked: bool) -> Statement:
 def not_followed(replication: Replication) -> Statement:
     """Succeeded, where spec.tracking.enabled was switched off while the copying was being followed."""
     status = replication.status
-    if status.submission is not None and status.submission.outcome == Outcome.NOT_NEEDED and not status.backups:
-        return nothing_open(replication)
-    return after_submission(status.summary.total if status.summary is not None else 0, tracked=False)
+    if _outcome(replication) == Outcome.NOT_NEEDED and not status.backups:
+        text = (
+            "The cloud says that every backup has its copy already, or is being copied by another call; "
+            "spec.tracking.enabled is false, so that is not followed."
+        )
+        return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
+    return after_submission(_total(status), tracked=False)
+
+
+def _total(status: Status) -> int:
+    return status.summary.total if status.summary is not None else 0
 
 
 def nothing_open(replication: Replication) -> Statement:
@@ -69,8 +82,7 @@ def nothing_open(replication: Replication) -> Statement:
 
 def copying(status: Status, look: Look, seen: Matched) -> Statement:
     """Succeeded, while the copying goes on, as far as it can be seen."""
-    total = status.summary.total if status.summary is not None else 0
-    text = f"The cloud is copying {count_backups(total)}."
+    text = f"The cloud is copying {count_backups(_total(status))}."
     if not seen.without_record:
         return Statement(UNKNOWN, Reason.REPLICATING, f"{text} {CANNOT_BE_CANCELLED}")
     why = (
@@ -84,7 +96,8 @@ def copying(status: Status, look: Look, seen: Matched) -> Statement:
             "the following ends after spec.tracking.deadlineSeconds."
         )
         return Statement(UNKNOWN, Reason.CANNOT_LOOK, text)
-    return Statement(UNKNOWN, Reason.REPLICATING, f"{text} {why}; the operation log is followed instead.")
+    silent = f", and tells nothing of {count_backups(seen.unseen)}" if seen.unseen else ""
+    return Statement(UNKNOWN, Reason.REPLICATING, f"{text} {why}; the operation log is followed instead{silent}.")
 
 
 def cannot_look(replication: Replication, failure: LookFailure | None) -> Statement:
@@ -113,6 +126,8 @@ def ending(status: Status) -> Statement | None:
         return None
     if summary.failed:
         return _failed(status, summary)
+    if not summary.total:
+        return after_submission(0, tracked=True)
     if not summary.succeeded:
         text = f"The cloud skipped {count_backups(summary.skipped)}: there was nothing to copy."
         return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
@@ -133,7 +148,8 @@ def _failed(status: Status, summary: Summary) -> Statement:
     if summary.succeeded:
         text = f"{summary.failed} of {count_backups(summary.total)} could not be copied: {named}{more}. {_TO_RUN_AGAIN}"
         return Statement(FALSE, Reason.PARTIALLY_FAILED, text)
-    text = f"None of {count_backups(summary.total)} could be copied: {named}{more}. {_TO_RUN_AGAIN}"
+    skipped = f", and {summary.skipped} needed no copy" if summary.skipped else ""
+    text = f"None of {count_backups(summary.failed)} could be copied{skipped}: {named}{more}. {_TO_RUN_AGAIN}"
     return Statement(FALSE, Reason.REPLICATION_FAILED, text)
 
 
@@ -144,7 +160,7 @@ def _why(backup: Backup) -> str:
 
 def given_up(replication: Replication, status: Status) -> Statement:
     """Succeeded, once spec.tracking.deadlineSeconds has passed."""
-    seconds = replication.spec.tracking.deadline_seconds if replication.spec is not None else 0
+    seconds = replication.tracking.deadline_seconds
     said = statement_of(status, ConditionType.SUCCEEDED)
     unseen = f" It could not be looked at: {said.message}" if said and said.reason is Reason.CANNOT_LOOK else ""
     finished = f"{status.progress} backups had come to their end" if status.progress else "nothing was seen of it"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome, Submission
 from cbr_operator.ports import Facts
-from cbr_operator.rules.answers import STATUS_REASONS, Verdict, error_of, without_token
+from cbr_operator.rules.answers import Verdict, error_of, refused_credential, without_token
 from cbr_operator.rules.records import Look, Record
 
 FAILURES_TOLD = 3
@@ -32,12 +32,12 @@ class LookFailure:
 
 def failure_of(facts: Facts, *, token: str, what: str) -> LookFailure | None:
     """What kept a read from going well; None when it has an answer to be read. ``what`` names the read."""
-    facts = without_token(token, facts)
     status = facts.status
-    code, said = error_of(facts) if status is not None else ("", facts.failure or "no answer came")
     if status is not None and 200 <= status < 300:  # noqa: PLR2004 - HTTP
         return None
-    reason = STATUS_REASONS.get(status or 0, Reason.ENDPOINT_UNREACHABLE)
+    facts = without_token(token, facts)
+    code, said = error_of(facts) if status is not None else ("", facts.failure or "no answer came")
+    reason = refused_credential(status or 0, code) or Reason.ENDPOINT_UNREACHABLE
     return LookFailure(
         said=f"{what} failed: {said}",
         reason=reason,
@@ -54,9 +54,10 @@ def judge_clock_look(facts: Facts, *, token: str) -> Verdict | None:
     tell: its answer had a clock, too.
     """
     failure = failure_of(facts, token=token, what="Looking at the cloud's clock (GET backups)")
-    status = facts.status
-    told_by_the_call = status is not None and status < 500 and status != 408 and status not in STATUS_REASONS  # noqa: PLR2004 - HTTP
-    if failure is None or told_by_the_call:
+    if failure is None:
+        return None
+    answered = facts.status is not None and facts.status < 500 and facts.status != 408  # noqa: PLR2004 - HTTP
+    if answered and failure.reason is Reason.ENDPOINT_UNREACHABLE:
         return None
     return verdict_of(failure, request_id=facts.request_id)
 
@@ -111,6 +112,11 @@ def with_look(memory: Memory, look: Look | LookFailure, candidates: list[Record]
         candidates=ids,
         candidates_since=memory.candidates_since if same else look.started,
     )
+
+
+def is_told(memory: Memory, failure: LookFailure) -> bool:
+    """Whether failed looks are worth telling: three in a row; a refused token at once, for it is not tried again."""
+    return memory.failures >= FAILURES_TOLD or failure.reason is Reason.AUTHENTICATION_FAILED
 
 
 def is_stable(memory: Memory, look: Look, *, settle: float) -> bool:

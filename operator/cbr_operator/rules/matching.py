@@ -23,7 +23,7 @@ class Matched:
     missing: int
     """Backups beyond the list in the status that the look does not show."""
     without_record: int
-    """Unfinished backups whose record the look does not show."""
+    """Unfinished backups whose record the look does not show, the missing ones among them."""
     unseen: int
     """Those of them that the operation log does not tell of either."""
 
@@ -60,11 +60,10 @@ def match(replication: Replication, look: Look, claims: Claims, *, lasting: floa
             unseen += 1
             backups.append(backup if patient else backup.model_copy(update={"state": BackupState.UNKNOWN.value}))
     more = [backup_of(record) for records in by_backup.values() for record in records]
-    if status.backups_omitted:
-        found = more[: status.backups_omitted]
-        return Matched((*backups, *found), status.backups_omitted - len(found), without_record, unseen)
     adopted = status.submission is not None and status.submission.outcome == Outcome.ADOPTED
-    return Matched((*backups, *more) if adopted else tuple(backups), 0, without_record, unseen)
+    found = more if adopted else more[: status.backups_omitted]
+    missing = max(0, status.backups_omitted - len(found))
+    return Matched((*backups, *found), missing, without_record + missing, unseen + missing)
 
 
 def _free(window: Window | None, look: Look, claims: Claims) -> list[Record]:

@@ -68,7 +68,7 @@ class BackupsPage:
     """Of all pages, where it says so."""
     backup_ids: tuple[str, ...]
     without_records: int
-    """Backups that lack the key ``replication_records``: some clouds do not have it."""
+    """Backups that lack the key ``replication_records``, as some clouds do, or hold what cannot be read there."""
     records: tuple[Record, ...]
 
 
@@ -94,11 +94,17 @@ class Look:
     """None: it was not asked for, or cannot be read here."""
     log_since: datetime | None = None
     """Since when the operation log was asked for; None: it was not."""
+    log_failed: str = ""
+    """Why it could not be read this time: whoever needs it has to look again."""
 
     @property
     def fingerprint(self) -> int:
         """Equal for looks that showed the same."""
         return hash((self.backups, self.without_records, self.records, self.log))
+
+    def has_log_since(self, moment: datetime | None) -> bool:
+        """Whether the operation log was asked for since then; None: it is not needed."""
+        return moment is None or (self.log_since is not None and self.log_since <= moment)
 
     @property
     def shows_records(self) -> bool:
@@ -112,19 +118,28 @@ def read_backups(facts: Facts) -> BackupsPage | None:
     backups = body.get("backups")
     if not isinstance(backups, list):
         return None
-    found = [each for each in backups if isinstance(each, dict)]
-    listed = [(each, each.get("replication_records")) for each in found]
+    found = [_dict(each) for each in backups]
+    listed = [each.get("replication_records") for each in found]
     return BackupsPage(
         count=_number(body.get("count")),
         backup_ids=tuple(_text(each, "id") for each in found),
-        without_records=sum(not isinstance(records, list) for _, records in listed),
+        without_records=sum(not _is_readable(records) for records in listed),
         records=tuple(
             _record(record, _text(backup, "id"))
-            for backup, records in listed
+            for backup, records in zip(found, listed, strict=True)
             for record in (records if isinstance(records, list) else ())
-            if isinstance(record, dict) and _text(record, "id")
+            if _is_record(record)
         ),
     )
+
+
+def _is_record(record: Any) -> bool:  # noqa: ANN401 - JSON is anything
+    return isinstance(record, dict) and bool(_text(record, "id"))
+
+
+def _is_readable(records: Any) -> bool:  # noqa: ANN401 - JSON is anything
+    """Whether a backup shows all of its records; one without an id is none that could be adopted or ruled out."""
+    return isinstance(records, list) and all(map(_is_record, records))
 
 
 def read_log(facts: Facts) -> LogPage | None:
@@ -230,9 +245,9 @@ def parse_moment(text: str) -> datetime | None:
     """A time as the cloud writes it: naive (then it is UTC), with an offset, or with Z; None where it is no time."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: an offset that leads out of the years 1 to 9999
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

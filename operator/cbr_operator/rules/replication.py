@@ -7,23 +7,32 @@ from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.conditions import FALSE, Statement, is_final, observed, with_conditions
 from cbr_operator.rules.expiry import finished
 from cbr_operator.rules.lanes import FOLLOWED
-from cbr_operator.rules.resolution import resolve
+from cbr_operator.rules.resolution import answered_late, resolve
 from cbr_operator.rules.results import unresolved_yet
 from cbr_operator.rules.submission import decide_submission
 from cbr_operator.rules.tracking import follow
 from cbr_operator.rules.view import Decision, View
 
+_SENT_AGAIN_OR_LOOKED_FOR = frozenset({Outcome.NOT_SUBMITTED, Outcome.UNKNOWN})
 _ORPHANED = "the operator that made the call ended before it could write the answer."
 
 
 def decide(view: View) -> Decision:
     """The next step for this object. Only an object without a submission, or with one that certainly failed, sends."""
+    decision = _next_step(view)
+    ends = decision.status is not None and is_final(decision.status) and not is_final(view.replication.status)
+    return replace(decision, again=0.0) if ends else decision  # from here on its time to live counts
+
+
+def _next_step(view: View) -> Decision:
     replication = view.replication
     submission = replication.status.submission
     if view.calling or replication.metadata.deletion_timestamp is not None:
         return Decision()  # the answer under way decides; what is being deleted starts nothing
     if is_final(replication.status):
         return finished(view)
+    if submission is not None and submission.outcome in _SENT_AGAIN_OR_LOOKED_FOR and replication.status.backups:
+        return Decision(status=answered_late(view, submission), again=0.0)
     decision = _go_on(view, submission)
     # The watch need not tell of what we write ourselves: what follows from the end, such as its TTL, is asked for.
     ended = decision.status is not None and is_final(decision.status)

@@ -5,24 +5,25 @@ from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.reasons import ConditionType, Reason
-from cbr_operator.kinds.replication_spec import Spec
 from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.access import is_allowed
 from cbr_operator.rules.backups import backup_of, with_backups
 from cbr_operator.rules.claims import Claims, wanted_by, window_start
 from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, observed, statement_of, with_conditions
+from cbr_operator.rules.deadline import deadline_of
 from cbr_operator.rules.endings import CANNOT_BE_CANCELLED, after_submission, ending
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, remembered, with_look
+from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stable, is_told, remembered, with_look
 from cbr_operator.rules.matching import LOG_GRAIN
 from cbr_operator.rules.records import Look, Record, Wanted
 from cbr_operator.rules.results import FIRST_PAUSE, unresolved_yet
 from cbr_operator.rules.text import count_backups, sentence
-from cbr_operator.rules.view import Decision, View, look_at_vault
+from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
 
 GIVE_UP_LOOKING = timedelta(days=1)
 """How long beyond the submission deadline looking that fails goes on."""
 _NO_WAY_TO_LOOK = LookFailure(
-    "the endpoint that was called is not allowed any more, or the spec names no credential for it"
+    "the endpoint that was called is not allowed any more, or the spec names no credential for it",
+    Reason.ENDPOINT_NOT_ALLOWED,
 )
 _CHECK = (
     "Check in the cloud's console, under the source vault's replication records and its tasks, whether the copying was "
@@ -52,18 +53,17 @@ def resolve(view: View) -> Decision:
     action = look_at_vault(view)
     allowed = is_allowed(submission.target.endpoint, view.policy.allowed_endpoints)
     if action is None or spec is None or wanted is None or start is None or not allowed:
-        memory = replace(memory, failures=FAILURES_TOLD)
-        return _failed(view, spec, _NO_WAY_TO_LOOK, Decision(memory=memory, again=GIVE_UP_LOOKING.total_seconds()))
+        return _failed(view, _NO_WAY_TO_LOOK, Decision(memory=replace(memory, failures=FAILURES_TOLD)))
     action = replace(action, log_since=start - LOG_GRAIN, always=True)
     again = _until_next_look(view, memory)
-    if view.look is None:
+    if view.look is None or (isinstance(view.look, Look) and not view.look.has_log_since(action.log_since)):
         waiting = replace(action, within=0.0 if not memory.looks + memory.failures else again)
         return Decision(status=observed(view.replication), action=waiting, memory=memory)
     if isinstance(view.look, LookFailure):
-        memory = with_look(memory, view.look, [])
-        action = replace(action, within=view.policy.look_again)
-        return _failed(view, spec, view.look, Decision(action=action, memory=memory))
+        return _unseen(view, view.look, action, memory)
     found = find(view.look, wanted, start, view.claims)
+    if view.look.log_failed and not found.candidates:  # it proves nothing, and shows nothing to adopt
+        return _unseen(view, LookFailure(view.look.log_failed), action, memory)
     memory = with_look(memory, view.look, found.candidates)
     if found.candidates and is_stable(memory, view.look, settle=view.policy.settle):
         return Decision(status=adopted(view, submission, found.candidates), memory=memory, again=0.0)
@@ -111,9 +111,22 @@ def adopted(view: View, submission: Submission, candidates: list[Record]) -> Sta
         f"way to this destination since {format_time(min(each.created for each in candidates if each.created))}. "
         f"{CANNOT_BE_CANCELLED}"
     )
-    spec = view.replication.spec
-    tracked = spec is None or spec.tracking.enabled
-    succeeded = (tracked and ending(status)) or after_submission(len(candidates), tracked=tracked)
+    return _taken(view, status, text)
+
+
+def answered_late(view: View, submission: Submission) -> Status:
+    """The status of an object that knows from a late answer that an earlier call was taken: nothing is sent again."""
+    taken = submission.model_copy(update={"outcome": Outcome.ADOPTED.value, "reason": "", "next_attempt_time": None})
+    status = view.replication.status.model_copy(update={"submission": taken})
+    text = f"An earlier call was taken: its answer came late, and status.backups has it. {CANNOT_BE_CANCELLED}"
+    return _taken(view, status, text)
+
+
+def _taken(view: View, status: Status, text: str) -> Status:
+    """``status`` with the conditions of an object whose call was taken, as ``text`` says."""
+    tracked = view.replication.tracking.enabled
+    total = status.summary.total if status.summary is not None else 0
+    succeeded = (tracked and ending(status)) or after_submission(total, tracked=tracked)
     submitted = Statement(TRUE, Reason.OUTCOME_ADOPTED, text)
     return with_conditions(view.replication, status, now=view.now, submitted=submitted, succeeded=succeeded)
 
@@ -130,30 +143,37 @@ def _told(view: View) -> Status:
 _LOOKING_FAILS = "Looking for it fails:"
 
 
-def _failed(view: View, spec: Spec | None, failure: LookFailure, decision: Decision) -> Decision:
-    """A look came to nothing: said once it has happened three times, and given up a day after the deadline."""
-    status = view.replication.status
-    memory = decision.memory
-    if memory is None or memory.failures < FAILURES_TOLD:
-        return replace(decision, status=observed(view.replication))
-    seconds = spec.submission.deadline_seconds if spec is not None else 0
-    if view.now > (status.start_time or view.now) + timedelta(seconds=seconds) + GIVE_UP_LOOKING:
+def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memory) -> Decision:
+    memory = with_look(memory, failure, [])
+    return _failed(view, failure, Decision(action=replace(action, within=view.policy.look_again), memory=memory))
+
+
+def _failed(view: View, failure: LookFailure, decision: Decision) -> Decision:
+    """A look came to nothing: said once that is worth telling, and given up a day after the deadline."""
+    replication, status = view.replication, view.replication.status
+    start = status.start_time or window_start(replication) or view.now
+    left = (deadline_of(replication, status, start) + GIVE_UP_LOOKING - view.now).total_seconds()
+    decision = replace(decision, status=observed(replication), again=left if left > 0 else None)
+    if decision.memory is None or not is_told(decision.memory, failure):
+        return decision
+    if left <= 0:
         text = f"Whether the cloud took the call is not known, and could not be looked up: {sentence(failure.said)}"
-        return Decision(status=_given_up(view, text), memory=memory)
-    lead = f"{_LOOKING_FAILS} {_ADVICE.get(failure.reason, '')}".strip()
+        return Decision(status=_given_up(view, text), memory=decision.memory)
+    advice = _ADVICE.get(failure.reason, _ADVICE[Reason.ENDPOINT_UNREACHABLE])
     said = statement_of(status, ConditionType.SUBMITTED)
-    if said is not None and lead in said.message:
-        return replace(decision, status=observed(view.replication))
-    submitted = replace(unresolved_yet(f"its answer did not come. {lead} {failure.said}"), for_a_person=False)
-    return replace(decision, status=with_conditions(view.replication, status, now=view.now, submitted=submitted))
+    if said is not None and _LOOKING_FAILS in said.message and advice in said.message:
+        return decision  # with the server's words of the first time: they may differ from look to look
+    submitted = unresolved_yet(f"its answer did not come. {_LOOKING_FAILS} {sentence(failure.said)} {advice}")
+    return replace(decision, status=with_conditions(replication, status, now=view.now, submitted=submitted))
 
 
 _ADVICE = {
-    Reason.AUTHENTICATION_FAILED: "put a new token into the Secret;",
-    Reason.PERMISSION_DENIED: "give the token's user the permission cbr:backups:list in the source project;",
-    Reason.WAITING_FOR_SECRET: "put the token back into the Secret;",
-    Reason.RATE_LIMITED: "the cloud asked to look less often;",
-    Reason.ENDPOINT_UNREACHABLE: "check the endpoint and the network from the operator's Pod;",
+    Reason.AUTHENTICATION_FAILED: "Put a new token into the Secret.",
+    Reason.PERMISSION_DENIED: "Give the token's user the permission cbr:backups:list in the source project.",
+    Reason.WAITING_FOR_SECRET: "Put the token back into the Secret.",
+    Reason.RATE_LIMITED: "The cloud asked to look less often.",
+    Reason.ENDPOINT_NOT_ALLOWED: "Ask the operator's administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS).",
+    Reason.ENDPOINT_UNREACHABLE: "If it lasts, check the endpoint and the network from the operator's Pod.",
 }
 
 

@@ -17,6 +17,8 @@ FIRST_PAUSE = 5.0
 """Seconds to wait after a first try; each further one doubles it, up to the longest, and chance adds up to a fifth."""
 LONGEST_PAUSE = 600.0
 _OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN, Outcome.ADOPTED})
+_ANSWERS = frozenset({Outcome.SUBMITTED, Outcome.REJECTED, Outcome.NOT_NEEDED})
+"""What the cloud said for good, and not what was inferred from its silence."""
 # An inference stands until an answer comes. That this one call was not sent is none where records were adopted: they
 # may be an earlier attempt's, and the object must never be free to call once more.
 _TELLS_NOTHING_TO: dict[str, tuple[Outcome, ...]] = {
@@ -112,19 +114,15 @@ def _described(replication: Replication, submission: Submission, tried: Try) -> 
     status = status.model_copy(update={"submission": submission, "start_time": status.start_time or now})
     if verdict.answer is not None:
         return _submitted(replication, status, verdict.answer, now=now)
-    submitted, succeeded = _told(submission, verdict, tracked=_is_tracked(replication))
+    submitted, succeeded = _told(submission, verdict, tracked=replication.tracking.enabled)
     return with_conditions(replication, status, now=now, submitted=submitted, succeeded=succeeded)
-
-
-def _is_tracked(replication: Replication) -> bool:
-    return replication.spec is None or replication.spec.tracking.enabled
 
 
 def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[Statement, Statement | None]:
     """What Submitted says of a verdict without an answer, and Succeeded where it says something else."""
     said = sentence(verdict.said)
     if verdict.outcome is Outcome.NOT_SUBMITTED:
-        reason = Reason(submission.reason)
+        reason = reason_of(submission)
         return Statement(UNKNOWN, reason, f"{said} {_ADVICE[reason]}"), None
     if verdict.outcome is Outcome.NOT_NEEDED:
         text = f"{said} Every backup already has its copy, or is being copied by another call."
@@ -135,6 +133,11 @@ def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[S
         text = f"The cloud refused the call: {said} It is not sent again; mend what it names and create a new resource."
         return Statement(FALSE, Reason.REJECTED, text), None
     return unresolved_yet(verdict.said), None
+
+
+def reason_of(submission: Submission) -> Reason:
+    """Why nothing was submitted, in a word of ours: another version may have written one that we do not know."""
+    return Reason(submission.reason) if submission.reason in _ADVICE else Reason.SUBMITTING
 
 
 def unresolved_yet(said: str) -> Statement:
@@ -149,7 +152,7 @@ def unresolved_yet(said: str) -> Statement:
 
 
 def _submitted(replication: Replication, status: Status, answer: Answer, *, now: datetime) -> Status:
-    tracked = _is_tracked(replication)
+    tracked = replication.tracking.enabled
     backups = merged(status, answer.backups if tracked else _unfollowed(answer.backups))
     status = with_backups(status, backups).model_copy(
         update={"source": answer.source, "destination": answer.destination}
@@ -172,11 +175,11 @@ def _with_late_answer(replication: Replication, current: Submission, tried: Try,
     but for OutcomeUnresolved.
     """
     answer, status = tried.verdict.answer, replication.status
+    left = same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED)
+    if left and tried.verdict.outcome in _ANSWERS and (current.outcome == Outcome.UNRESOLVED or not is_final(status)):
+        return _described(replication, _recorded(current, tried), tried)
     if answer is None:
         return None
-    left = same and current.outcome in (Outcome.NOT_SUBMITTED, Outcome.UNRESOLVED)
-    if left and (current.outcome == Outcome.UNRESOLVED or not is_final(status)):
-        return _described(replication, _recorded(tried.submission, tried), tried)
     backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
     return with_backups(status, backups) if backups != status.backups else None
 
@@ -185,16 +188,14 @@ def merged(status: Status, answered: tuple[Backup, ...]) -> tuple[Backup, ...]:
     """The backups that are known already, as they are, and those that an answer adds to them."""
     if status.backups_omitted:
         return answered if len(answered) > len(status.backups) else status.backups
-    known = {_ids(each) for each in status.backups}
-    with_record = {backup for backup, record in known if record}
-    return (
-        *status.backups,
-        *(
-            each
-            for each in answered
-            if _ids(each) not in known and (each.replication_record_id or _ids(each)[0] not in with_record)
-        ),
-    )
+    every = (*status.backups, *answered)
+    with_record = {backup for backup, record in map(_ids, every) if record}
+    found: dict[tuple[str, str], Backup] = {}
+    for each in every:
+        backup, record = ids = _ids(each)
+        if record or backup not in with_record:
+            found.setdefault(ids, each)
+    return tuple(found.values())
 
 
 def _unfollowed(backups: tuple[Backup, ...]) -> tuple[Backup, ...]:
@@ -205,8 +206,11 @@ def _ids(backup: Backup) -> tuple[str, str]:
     return comparable_id(backup.backup_id), comparable_id(backup.replication_record_id)
 
 
+_SHORTENED = " The list of backups was shortened by"
+
+
 def reduced(status: Status, *, keep: int) -> Status:
-    """A result that the API server refused as it was: outcome, request id, counts and as many ids as asked for.
+    """A status that the API server refused as it was: outcome, request id, counts and as many ids as asked for.
 
     ``keep`` is the number of backups that stay, with their ids alone.
     """
@@ -215,9 +219,9 @@ def reduced(status: Status, *, keep: int) -> Status:
         for each in status.backups[:keep]
     )
     left_out = status.backups_omitted + len(status.backups) - len(backups)
-    note = f" The list of backups was shortened by {left_out}: the API server refused the whole of it."
+    note = f"{_SHORTENED} {left_out}: the API server refused the whole of it."
     conditions = tuple(
-        each.model_copy(update={"message": each.message[:1024] + note})
+        each.model_copy(update={"message": each.message.partition(_SHORTENED)[0][:1024] + note})
         if each.type in (ConditionType.SUBMITTED, ConditionType.SUCCEEDED)
         else each
         for each in status.conditions

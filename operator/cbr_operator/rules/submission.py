@@ -18,7 +18,7 @@ from cbr_operator.rules.deadline import by_deadline, is_paused, paused, resumed
 from cbr_operator.rules.holds import held_by
 from cbr_operator.rules.lanes import Place
 from cbr_operator.rules.prior_calls import look_for_prior_calls
-from cbr_operator.rules.results import Try, not_submitted
+from cbr_operator.rules.results import Try, not_submitted, reason_of
 from cbr_operator.rules.tries import next_try, target_to_call
 from cbr_operator.rules.view import Decision, LookAtClock, ReadSecret, SecretProblem, Submit, View
 
@@ -130,7 +130,7 @@ def _pausing(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as ab
     if said is None or said.reason == submission.reason:
         return Decision(status=resumed(view), again=again)
     text = "It is tried again by itself at status.submission.nextAttemptTime."
-    return _hold(view, submitted=Statement(UNKNOWN, Reason(submission.reason), text), again=again)
+    return _hold(view, submitted=Statement(UNKNOWN, reason_of(submission), text), again=again)
 
 
 def _in_line(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as above

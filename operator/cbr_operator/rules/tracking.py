@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from cbr_operator.kinds.reasons import ConditionType
-from cbr_operator.kinds.replication_status import Backup, Outcome, Status
+from cbr_operator.kinds.replication_status import Outcome, Status
 from cbr_operator.rules.access import is_allowed
-from cbr_operator.rules.backups import backup_of, with_backups
-from cbr_operator.rules.claims import wanted_by, window_start
+from cbr_operator.rules.backups import backup_of, texts_of, with_backups
+from cbr_operator.rules.claims import called_at, wanted_by, window_start
 from cbr_operator.rules.conditions import Statement, observed, statement_of, with_conditions
 from cbr_operator.rules.endings import cannot_look, copying, ending, given_up, not_followed, nothing_open, taken
-from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, remembered, with_look
+from cbr_operator.rules.looks import LookFailure, Memory, is_told, remembered, with_look
 from cbr_operator.rules.matching import Matched, match
 from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
@@ -23,8 +23,7 @@ STEP = 10
 
 def follow(view: View) -> Decision:
     """The next step for an object whose call the cloud took, or found needless: look, tell, or end it."""
-    spec = view.replication.spec
-    if spec is not None and not spec.tracking.enabled:
+    if not view.replication.tracking.enabled:
         return Decision(status=_said(view, view.replication.status, not_followed(view.replication)))
     memory = remembered(view.memory, view.replication.status.submission, boottime=view.boottime)
     decision = _look(view, memory)
@@ -55,14 +54,18 @@ def _look(view: View, memory: Memory) -> Decision:
         waiting = replace(action, within=0.0 if first or _is_overdue(view) else None)
         return Decision(status=observed(view.replication), action=waiting, memory=memory)
     if isinstance(view.look, LookFailure):
-        memory = with_look(memory, view.look, [])
-        told = memory.failures >= FAILURES_TOLD
-        status = _said(view, view.replication.status, cannot_look(view.replication, view.look)) if told else None
-        return Decision(status=status or observed(view.replication), action=action, memory=memory)
-    memory = with_look(memory, view.look, [])
+        return _unseen(view, view.look, action, memory)
     if submission.outcome == Outcome.NOT_NEEDED and not view.replication.status.backups:
-        return _begin_with_open(view, view.look, action, memory)
+        return _begin_with_open(view, view.look, action, with_look(memory, view.look, []))
     return _with_seen(view, view.look, action, memory)
+
+
+def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memory) -> Decision:
+    """A look came to nothing: said once that is worth telling."""
+    memory = with_look(memory, failure, [])
+    told = is_told(memory, failure)
+    status = _said(view, view.replication.status, cannot_look(view.replication, failure)) if told else None
+    return Decision(status=status or observed(view.replication), action=action, memory=memory)
 
 
 def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
@@ -81,19 +84,23 @@ def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory
 
 
 def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
-    policy, before = view.policy, view.replication.status
-    start = window_start(view.replication)
-    now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
-    patient = start is not None and now_there - start < timedelta(seconds=policy.proof_takes)
-    seen = match(view.replication, look, view.claims, lasting=policy.proof_takes, patient=patient)
+    before, start, left = view.replication.status, window_start(view.replication), _patience(view)
+    patient = left > 0
+    seen = match(view.replication, look, view.claims, lasting=view.policy.proof_takes, patient=patient)
     status = with_backups(before, seen.backups, missing=seen.missing)
     said = ending(status)
     if said is not None:
-        return Decision(status=_said(view, status, said), memory=memory)
-    if seen.without_record and not patient:
+        return Decision(status=_said(view, status, said), memory=with_look(memory, look, []))
+    needs_log = seen.without_record > 0 and not patient
+    if needs_log and look.log_failed:
+        return _unseen(view, LookFailure(look.log_failed), replace(action, log_since=start, always=True), memory)
+    memory = with_look(memory, look, [])
+    if needs_log:
         action = replace(action, log_since=start, always=True)
-        if look.log_since is None:  # before anything is said of them, the operation log is asked
+        if not look.has_log_since(start):  # before anything is said of them, the operation log is asked
             return Decision(status=observed(view.replication), action=replace(action, within=0.0), memory=memory)
+    elif seen.without_record:  # once patience ends something follows, even from a look that shows nothing new
+        action = replace(action, within=left)
     said = copying(status, look, Matched((), 0, 0, 0) if patient else seen)
     told = statement_of(before, ConditionType.SUCCEEDED)
     wait = _wait_before_writing(view, seen, status, memory)
@@ -105,30 +112,24 @@ def _with_seen(view: View, look: Look, action: LookAtVault, memory: Memory) -> D
     return Decision(status=_said(view, status, said), action=action, memory=replace(memory, written=view.boottime))
 
 
+def _patience(view: View) -> float:
+    """Seconds for which records of the last call may still come into sight."""
+    called = called_at(view.replication)
+    now_there = view.now + timedelta(seconds=view.clock_offset or 0.0)
+    return view.policy.proof_takes - (now_there - called).total_seconds() if called is not None else 0.0
+
+
 def _wait_before_writing(view: View, seen: Matched, status: Status, memory: Memory) -> float | None:
     """Seconds until this may be written; None when it is not worth a write."""
     before = view.replication.status
     entries = len(status.backups)
     since = view.boottime - memory.written if memory.written else WRITE_AGAIN * (1 + entries)
-    if list(map(_told_at_once, status.backups)) != list(map(_told_at_once, before.backups)) or (
+    if list(map(texts_of, status.backups)) != list(map(texts_of, before.backups)) or (
         seen.missing != before.backups_omitted and before.summary != status.summary
     ):
         return WRITE_AGAIN * entries / 100 - since
     old, new = (each.summary.progress if each.summary is not None else 0 for each in (before, status))
     return WRITE_AGAIN * (1 + entries / 100) - since if abs(new - old) >= STEP else None
-
-
-def _told_at_once(backup: Backup) -> tuple[str, ...]:
-    """Everything of a backup but its progress."""
-    return (
-        backup.backup_id,
-        backup.replication_record_id,
-        backup.state,
-        backup.created_at,
-        backup.destination_backup_id,
-        backup.fail_code,
-        backup.fail_reason,
-    )
 
 
 def _said(view: View, status: Status, succeeded: Statement) -> Status:
@@ -141,10 +142,8 @@ def _said(view: View, status: Status, succeeded: Statement) -> Status:
 def _seconds_left(view: View) -> float:
     """Seconds until spec.tracking.deadlineSeconds ends the following; they count from the answer or the adoption."""
     said = view.replication.status.condition(ConditionType.SUBMITTED)
-    spec = view.replication.spec
-    if said is None or spec is None:
-        return float("inf")
-    return (said.last_transition_time - view.now).total_seconds() + spec.tracking.deadline_seconds
+    since = said.last_transition_time if said is not None else view.now
+    return (since - view.now).total_seconds() + view.replication.tracking.deadline_seconds
 
 
 def _is_overdue(view: View) -> bool:

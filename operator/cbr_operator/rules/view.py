@@ -154,8 +154,7 @@ class Decision:
 
 def look_at_vault(view: View) -> LookAtVault | None:
     """A look at the vault that was really called, with the object's own Secret; None where it names none."""
-    spec, submission = view.replication.spec, view.replication.status.submission
-    target = submission.target if submission is not None else target_of(view.replication)
+    spec, target = view.replication.spec, target_of(view.replication)
     if spec is None or spec.token_secret_ref is None or target is None:
         return None
     reference = spec.token_secret_ref

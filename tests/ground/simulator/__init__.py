@@ -123,6 +123,10 @@ class Simulator:
         """
         self._cloud.faults.add(vault_id, _fault(**fault))
 
+    def order_read(self, name: str, **fault: Any) -> None:
+        """Order a fault for the reads of a list, ``backups`` or ``operation-logs``, as with ``order``."""
+        self._cloud.read_faults.add(name, _fault(**fault))
+
     def release(self) -> None:
         """Let everything that hangs go on, and forget what was ordered."""
         done = threading.Event()
@@ -134,9 +138,9 @@ class Simulator:
         self._loop.call_soon_threadsafe(release)
         done.wait(10)
 
-    def finish_copying(self, vault_id: str = "") -> None:
-        """Let what is being copied from a vault, or from all, end now."""
-        self._cloud.vaults.finish_copying(vault_id, self._cloud.now())
+    def finish_copying(self, vault_id: str = "", count: int | None = None) -> None:
+        """Let what is being copied from a vault, or from all, end now; with ``count`` so many copies of it."""
+        self._cloud.vaults.finish_copying(vault_id, self._cloud.now(), count)
 
     # ---------------------------------------------------------------------------------------------- reading
 
@@ -155,6 +159,14 @@ class Simulator:
     def gets(self) -> dict[str, int]:
         """How often each list was read."""
         return dict(self._cloud.calls.gets)
+
+    def refused(self, token: str) -> int:
+        """How many requests came with this token after it had expired."""
+        return self._cloud.calls.refused[token]
+
+    def gets_of(self, vault_id: str, name: str = "backups") -> int:
+        """How often a list of this vault was read."""
+        return self._cloud.calls.gets_of[name, vault_id]
 
 
 def _fault(*, service: str = "", gateway: str = "", json: Any = None, **fields: Any) -> Fault:

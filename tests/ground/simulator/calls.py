@@ -35,6 +35,16 @@ class Calls:
         self._now: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
         self.gets: Counter[str] = Counter()
+        """Reads by list."""
+        self.gets_of: Counter[tuple[str, str]] = Counter()
+        """Reads by list and vault."""
+        self.refused: Counter[str] = Counter()
+        """Requests with a token that was refused, by token."""
+
+    def count_get(self, name: str, vault_id: str = "") -> None:
+        """A list was read."""
+        self.gets[name] += 1
+        self.gets_of[name, vault_id] += 1
 
     def begin(self, call: Call) -> None:
         """A POST has come in."""

@@ -32,6 +32,12 @@ class Fault:
     """Seconds between two bytes of the answer."""
     change: str = ""
     """The name of a change to an accepted call's answer, see ``CHANGES``."""
+    records_after: float | None = None
+    """The records of the call come in sight after so many seconds; None: as the cloud's settings say."""
+    records_shown: int | None = None
+    """Only so many of them, ever; None: all."""
+    in_log: bool = True
+    """Whether the operation log tells of the call."""
 
     @property
     def refuses(self) -> bool:

@@ -34,6 +34,8 @@ class Cloud:
         self.settings = settings
         self.vaults = Vaults()
         self.faults = Faults()
+        self.read_faults = Faults()
+        """Those of the reads, by the list that is read: ``backups`` or ``operation-logs``."""
         self.calls = Calls()
         self._replicator = Replicator(self.vaults)
         self._released = asyncio.Event()
@@ -56,6 +58,7 @@ class Cloud:
     def release(self) -> None:
         """Let everything that hangs go on, and forget what was ordered."""
         self.faults.clear()
+        self.read_faults.clear()
         self._released.set()
         self._released = asyncio.Event()
 
@@ -88,6 +91,7 @@ class Cloud:
         if (not token and not signed) or (token and valid is not None and token not in valid):
             raise RefusedError("0301", gateway=True)
         if token in self.settings.refused_tokens:
+            self.calls.refused[token] += 1
             raise RefusedError("0307", gateway=True)
 
     def _refusal(self, request: web.Request, error: RefusedError) -> web.Response:
@@ -115,7 +119,7 @@ class Cloud:
             if fault.hang and not fault.after:
                 await self._released.wait()
             if not fault.refuses:
-                self._take(request, parameters, call)
+                self._take(request, parameters, call, fault)
             if fault.hang and fault.after:
                 await self._released.wait()
             await asyncio.sleep(fault.latency + self.settings.latency)
@@ -123,8 +127,9 @@ class Cloud:
         finally:
             self.calls.end(call)
 
-    def _take(self, request: web.Request, parameters: replication.Parameters, call: Call) -> None:
-        visibility = Visibility(after=self.settings.records_visible_after)
+    def _take(self, request: web.Request, parameters: replication.Parameters, call: Call, fault: Fault) -> None:
+        after = self.settings.records_visible_after if fault.records_after is None else fault.records_after
+        visibility = Visibility(after=after, count=fault.records_shown, in_log=fault.in_log)
         taken = self._replicator.replicate(
             request.match_info["project"],
             parameters,
@@ -138,8 +143,24 @@ class Cloud:
 
     # ---------------------------------------------------------------------------------------------- the reads
 
+    async def _failed_read(self, request: web.Request, name: str) -> web.Response | None:
+        """What goes wrong with a read, if something was ordered."""
+        self.calls.count_get(name, request.query.get("vault_id", ""))
+        fault = self.read_faults.take(name)
+        if fault.hang:
+            await self._released.wait()
+        await asyncio.sleep(fault.latency)
+        if fault.reset:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("ordered")
+        if fault.status is not None:
+            return web.Response(status=fault.status, body=fault.body, headers=fault.headers)
+        return None
+
     async def _list_backups(self, request: web.Request) -> web.Response:
-        self.calls.gets["backups"] += 1
+        if failed := await self._failed_read(request, "backups"):
+            return failed
         project, query, now = request.match_info["project"], request.query, self.now()
         vault_id = query.get("vault_id", "")
         states = [self.vaults.get(project, vault_id)] if vault_id else self.vaults.in_project(project)
@@ -152,7 +173,7 @@ class Cloud:
         return web.json_response({"backups": page, "count": len(found), **_bounds(request)})
 
     async def _show_backup(self, request: web.Request) -> web.Response:
-        self.calls.gets["backup"] += 1
+        self.calls.count_get("backup")
         now = self.now()
         state, backup = self._find_backup(request.match_info["project"], request.match_info["backup"], now)
         return web.json_response(
@@ -168,7 +189,8 @@ class Cloud:
         raise RefusedError("6200")
 
     async def _list_logs(self, request: web.Request) -> web.Response:
-        self.calls.gets["operation-logs"] += 1
+        if failed := await self._failed_read(request, "operation-logs"):
+            return failed
         if not self.settings.has_operation_logs:
             raise RefusedError("0101", gateway=True)
         now = self.now()

@@ -79,12 +79,12 @@ class VaultState:
         replicas = (_replica(record) for record in self.incoming if record.status(now) == "success")
         return chain(self.backups.values(), replicas)
 
-    def finish_copying(self, now: float) -> None:
-        """Let what is being copied end now."""
-        for record in self.records:
+    def finish_copying(self, now: float, count: int | None = None) -> None:
+        """Let what is being copied end now; with ``count`` only so many of it."""
+        for record in [each for each in self.records if each.ends_at > now][:count]:
             record.starts_at = min(record.starts_at, now)
-            record.ends_at = min(record.ends_at, now)
-        self.busy_until = min(self.busy_until, now)
+            record.ends_at = now
+        self.busy_until = max((each.ends_at for each in self.records), default=0.0)
 
 
 def _replica(record: Record) -> Backup:
@@ -150,8 +150,8 @@ class Vaults:
             destination.incoming.append(record)
             self._by_backup[record.destination_backup_id] = destination
 
-    def finish_copying(self, vault_id: str, now: float) -> None:
-        """Let the copies of one vault end now, or with an empty id those of all."""
+    def finish_copying(self, vault_id: str, now: float, count: int | None = None) -> None:
+        """Let the copies of one vault end now, or with an empty id those of all; ``count``: so many a vault."""
         states = [self._by_id[vault_id]] if vault_id else self._by_id.values()
         for state in states:
-            state.finish_copying(now)
+            state.finish_copying(now, count)
