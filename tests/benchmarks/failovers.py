@@ -4,9 +4,8 @@ import asyncio
 import statistics
 import time
 from pathlib import Path
-from typing import Any
 
-from benchmarks.ground import call_words, cluster, resource, show, simulated_cloud
+from benchmarks.ground import Cloud, call_words, cluster, resource, show, simulated_cloud
 from benchmarks.load import API, create
 from ground.controlplane import ControlPlane
 from ground.operator_process import OperatorProcess, eventually
@@ -30,25 +29,24 @@ DONE_SECONDS = 300.0
 class Failovers:
     """One run: who leads, and what is created meanwhile."""
 
-    def __init__(self, plane: ControlPlane, folder: Path, url: str, vaults: tuple[list[Vault], Vault]) -> None:
+    def __init__(self, plane: ControlPlane, folder: Path, cloud: Cloud, vaults: tuple[list[Vault], Vault]) -> None:
         self._plane = plane
-        self._url = url
+        self._cloud = cloud
         self._sources, self._destination = iter(vaults[0]), vaults[1]
         release = Release(plane, folder, "default")
         release.install(VALUES)
         self.replicas = [release.operator(name).start() for name in ("first", "second")]
         self._made = 0
 
-    def create(self, count: int) -> list[str]:
-        """Create so many resources on vaults of their own; their names."""
+    def create(self, count: int) -> None:
+        """Create so many resources on vaults of their own."""
         names = [f"copy-{self._made + number}" for number in range(count)]
-        bodies = [resource(name, next(self._sources), self._destination, self._url) for name in names]
+        bodies = [resource(name, next(self._sources), self._destination, self._cloud.url) for name in names]
         asyncio.run(create(self._plane.api(), bodies))
         self._made += count
-        return names
 
     def fail_over(self, *, kill: bool) -> float:
-        """End the leader; the seconds until a resource that is created then has its intent written."""
+        """End the leader, have something to submit, and return the seconds until the cloud receives the next call."""
         eventually(lambda: [probe(each) for each in self.replicas].count("standing by\n") == 1, what="one stands by")
         leader = next(each for each in self.replicas if probe(each).startswith("leading"))
         self.create(BATCH)
@@ -59,16 +57,16 @@ class Failovers:
             leader.kill()
         elif leader.process is not None:
             leader.process.terminate()
-        [name] = self.create(1)
-        eventually(lambda: "submission" in self._get(name)["status"], what="the other submits")
+        received = self._received()
+        self.create(1)
+        eventually(lambda: self._received() > received, what="the other submits")
         seconds = time.monotonic() - ended
         leader.stop()
         leader.start()
         return seconds
 
-    def _get(self, name: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._plane.request("GET", f"{API}/{name}")
-        return found
+    def _received(self) -> int:
+        return int(self._cloud.summary()["received"])
 
     def all_final(self) -> bool:
         """Whether every resource has come to its end."""
@@ -86,7 +84,7 @@ def run() -> None:
     count = ROUNDS * (BATCH + 1)
     fleet = make_fleet(vaults=count, regions=1)
     with cluster() as (plane, folder), simulated_cloud(fleet=count, latency=LATENCY, copy_seconds=1) as cloud:
-        run_of = Failovers(plane, folder, cloud.url, (list(fleet.sources), fleet.destinations[0]))
+        run_of = Failovers(plane, folder, cloud, (list(fleet.sources), fleet.destinations[0]))
         try:
             times: dict[bool, list[float]] = {True: [], False: []}
             for number in range(ROUNDS):

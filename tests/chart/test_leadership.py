@@ -6,7 +6,7 @@ from ground.operator_process import OperatorProcess, eventually
 from ground.release import LOCAL, Release
 from ground.story import Story
 
-SETTINGS = {**LOCAL["settings"], "leaseDurationSeconds": 3, "requestTimeoutSeconds": 5, "settleSeconds": 4}
+SETTINGS = {**LOCAL["settings"], "leaseDurationSeconds": 6, "requestTimeoutSeconds": 5, "settleSeconds": 4}
 ROUNDS = 4
 BATCH = 4
 
@@ -55,8 +55,8 @@ def test_a_leader_that_cannot_renew_stops_and_sends_nothing_more(
     story.secret()
     first, second = replicas
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{release.namespace}/leases/cbr-operator"
-    found = story.request("GET", lease)
-    story.request("PUT", lease, body={**found, "spec": {**found["spec"], "holderIdentity": "somebody-else"}})
+    taken = {"spec": {"holderIdentity": "somebody-else"}}
+    story.request("PATCH", lease, body=taken, content_type="application/merge-patch+json")
     assert first.process is not None
     assert first.process.wait(60) == 1
     created = story.create("orders")
