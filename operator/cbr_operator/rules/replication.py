@@ -33,15 +33,6 @@ def _next_step(view: View) -> Decision:
         return finished(view)
     if submission is not None and submission.outcome in _SENT_AGAIN_OR_LOOKED_FOR and replication.status.backups:
         return Decision(status=answered_late(view, submission), again=0.0)
-    decision = _go_on(view, submission)
-    # The watch need not tell of what we write ourselves: what follows from the end, such as its TTL, is asked for.
-    ended = decision.status is not None and is_final(decision.status)
-    return replace(decision, again=0.0) if ended else decision
-
-
-def _go_on(view: View, submission: Submission | None) -> Decision:
-    """The next step for an object that has not ended."""
-    replication = view.replication
     if submission is None or submission.outcome == Outcome.NOT_SUBMITTED:
         return decide_submission(view, replication.spec) if replication.spec else Decision(status=_unreadable(view))
     if submission.outcome == Outcome.PENDING:
