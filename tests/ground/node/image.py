@@ -28,6 +28,8 @@ _SUITE = "trixie"  # its Python is 3.13
 _PACKAGES = ("ca-certificates", "python3", "python3-venv")
 _UNWANTED = ("doc", "info", "locale", "man")
 _WHEELS = "/wheels"
+_MOST_UNNAMED = 12
+"""How many images without a name, most of them steps of builds, are kept for the next build."""
 # Whatever pip is set to on the machine: inside the build it takes what was fetched before.
 _PIP_SETTINGS = f"[global]\nno-index = true\nfind-links = {_WHEELS}\n"
 _BASE_DOCKERFILE = """FROM scratch
@@ -62,6 +64,7 @@ class Builder:
         self._prepare()
         options = ["--layers"] if cached else ["--layers", "--no-cache"]
         mounts = [f"{self._wheels}:{_WHEELS}:ro", f"{self.folder / 'pip.conf'}:/etc/pip.conf:ro"]
+        self._tidy_up()
         return self._build(
             ROOT, *options, *(f"--volume={each}" for each in mounts), f"--build-arg=PYTHON_IMAGE={BASE}", tag=tag
         )
@@ -121,6 +124,12 @@ class Builder:
             self._make_base()
         if not self._exists(PAUSE_IMAGE):
             self._build_from(_PAUSE_DOCKERFILE, tag=PAUSE_IMAGE)
+
+    def _tidy_up(self) -> None:
+        """Forget all former steps once there are many: every change of the sources leaves some behind."""
+        unnamed = self._buildah("images", "--quiet", "--filter=dangling=true").splitlines()
+        if len(unnamed) > _MOST_UNNAMED:
+            self._buildah("rmi", "--prune")
 
     def _fetch_wheels(self) -> None:
         """The wheels of the lock, for the image's Python; with none missing pip asks nobody."""
