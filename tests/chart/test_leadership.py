@@ -7,8 +7,8 @@ from ground.release import LOCAL, Release
 from ground.story import Story
 
 SETTINGS = {**LOCAL["settings"], "leaseDurationSeconds": 6, "requestTimeoutSeconds": 5, "settleSeconds": 4}
-ROUNDS = 4
-BATCH = 4
+ROUNDS = 2
+BATCH = 6
 
 
 def leads(operator: OperatorProcess) -> bool:
