@@ -27,6 +27,8 @@ LOGIN_PAUSE_SECONDS = 5.0
 """Between two logins at least."""
 IDLE_SECONDS = 0.05
 """How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
+_PULSE_SECONDS = 1.0
+"""How often its thread gives a sign of life."""
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
 
@@ -57,11 +59,17 @@ class Watch:
         self._stop = asyncio.Event()
         self._next_login = 0.0
         self._ended = asyncio.Event()
+        self._pulse_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
+        self._pulse_at = time.monotonic()
         self._thread.start()
+
+    def stuck_seconds(self) -> float:
+        """How long its thread has done nothing at all: about a second while it is well; 0 once it has ended."""
+        return 0.0 if self._ended.is_set() else time.monotonic() - self._pulse_at
 
     async def ended(self) -> None:
         """Return when watching is over, whether it was stopped or ended by itself."""
@@ -90,6 +98,18 @@ class Watch:
 
     async def _operate(self) -> None:
         self._watching = asyncio.get_running_loop()
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            await self._run_kopf()
+        finally:
+            pulse.cancel()
+
+    async def _pulse(self) -> None:
+        while True:
+            self._pulse_at = time.monotonic()
+            await asyncio.sleep(_PULSE_SECONDS)
+
+    async def _run_kopf(self) -> None:
         tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
