@@ -32,6 +32,9 @@ class HandClock:
     async def sleep(self, seconds: float) -> None:
         self.seconds += seconds
 
+    def chance(self) -> float:
+        return 0.0
+
 
 class Ground:
     """A cache with its lanes, and what they told."""
