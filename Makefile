@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds manifests lint test demo bench lock clean
+.PHONY: help venv assets crds manifests lint test e2e e2e-packages demo bench lock clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
 
@@ -47,6 +47,12 @@ lint: venv ## Check style, types and the direction of imports
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
 	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
 
+e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
+	@$(BIN)/python -m pytest --quiet tests/e2e
+
+e2e-packages: venv ## Install the Debian packages that make e2e needs
+	@PYTHONPATH=tests $(BIN)/python -m ground.node packages
+
 demo: venv ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
 	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo
 
@@ -54,12 +60,13 @@ bench: assets ## Measure what docs and notes state; ONLY='kills restart' measure
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones stay as long as they fit.
-LOCK := uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+LOCK := uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
 lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the newest versions)
-	@PATH="$(BIN):$$PATH" $(LOCK) --output-file requirements/run.txt
-	@PATH="$(BIN):$$PATH" $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --output-file requirements/run.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 clean: ## Remove .venv and every cache in the checkout (the built Kubernetes programs stay in the user's cache)
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

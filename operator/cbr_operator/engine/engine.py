@@ -147,9 +147,9 @@ class Engine:
             )
         )
         self.controllers = (
+            replace(replications, done=self._calls.wake_next),
             *self._of_connections.values(),
             *self._planning.controllers,
-            replace(replications, done=self._calls.wake_next),
         )
 
     def _controller_of(self, kind: ResourceKind) -> Controller:

@@ -50,6 +50,11 @@ CONTROL_PLANE = (
 HELM = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "2 minutes")
 PROGRAMS = (*CONTROL_PLANE, HELM)
 """Everything that ``make test`` runs."""
+NODE = (
+    Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", "3 minutes"),
+    Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "half a minute"),
+)
+"""What ``make e2e`` needs beside them."""
 
 
 def ensure_assets(programs: Sequence[Program] = CONTROL_PLANE, *, environ: Mapping[str, str] = os.environ) -> Path:

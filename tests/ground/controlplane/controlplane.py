@@ -69,6 +69,14 @@ class ControlPlane:
     kubeconfig: Path
     """The administrator's."""
 
+    # What is different when Pods run on it: see ground.node.
+    address = "127.0.0.1"
+    port = 0  # a free one
+    service_range = "10.0.0.0/24"
+    controllers: tuple[str, ...] = CONTROLLERS
+    apiserver_arguments: tuple[str, ...] = ("--authorization-mode=RBAC",)
+    controller_manager_arguments: tuple[str, ...] = ()
+
     def __init__(self, *, controller_manager: bool = False, deadline: float = 120) -> None:
         self._wants_controller_manager = controller_manager
         self._deadline = deadline
@@ -141,8 +149,8 @@ class ControlPlane:
         # kube-apiserver is down, and until it listens connections are refused.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._reservation.bind(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self._reservation.getsockname()[1]}"
+        self._reservation.bind((self.address, self.port))
+        self.url = f"https://{self.address}:{self._reservation.getsockname()[1]}"
         self.admin_token = secrets.token_urlsafe(24)
         self.ca_file = self.directory / "certificates" / "apiserver.crt"  # kube-apiserver writes it, its CA included
         self._write("tokens.csv", f'{self.admin_token},{ADMIN},{ADMIN},"system:masters"\n')
@@ -160,20 +168,20 @@ class ControlPlane:
         self._run(
             "kube-apiserver",
             f"--etcd-servers=unix://{ETCD_SOCKET}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             "--endpoint-reconciler-type=none",  # it would refuse a loopback address
             f"--secure-port={self.url.rpartition(':')[2]}",
             "--permit-port-sharing",
             f"--cert-dir={self.ca_file.parent}",
             "--token-auth-file=tokens.csv",
-            "--authorization-mode=RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=serviceaccounts.key",
             "--service-account-signing-key-file=serviceaccounts.key",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            f"--service-cluster-ip-range={self.service_range}",
             "--audit-policy-file=audit-policy.json",
             "--audit-log-path=audit.log",
+            *self.apiserver_arguments,
         )
         self._wait("kube-apiserver", self._is_ready)
 
@@ -203,9 +211,10 @@ class ControlPlane:
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
             f"--root-ca-file={self.ca_file}",
-            f"--controllers={','.join(CONTROLLERS)}",
+            f"--controllers={','.join(self.controllers)}",
             "--leader-elect=false",
             "--secure-port=0",
+            *self.controller_manager_arguments,
         )
         self._wait("kube-controller-manager", lambda: self._exists("namespaces/default/serviceaccounts/default"))
 
