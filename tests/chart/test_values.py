@@ -252,10 +252,10 @@ def test_every_value_has_its_words_and_its_case() -> None:
 def test_the_settings_are_the_operators_own_with_its_defaults() -> None:
     elsewhere = {"namespaces", "operator_namespace", "ca_file"}  # watchNamespaces, the release's namespace, caBundle
     fields = {name: each.default for name, each in Settings.model_fields.items() if name not in elsewhere}
-    given = {snake(name): value for name, value in VALUES["settings"].items()}
-    assert {name: list(value) if isinstance(value, tuple) else value or "" for name, value in fields.items()} == {
-        name: value or "" if not isinstance(value, bool) else value for name, value in given.items()
+    given = {
+        snake(name): tuple(value) if isinstance(value, list) else value for name, value in VALUES["settings"].items()
     }
+    assert given == fields
 
 
 def snake(name: str) -> str:

@@ -1,6 +1,6 @@
 """The health checks for Argo CD and Flux, on every status there can be, by Lua 5.1 and by the API server's own CEL."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ KINDS = [(crd["spec"]["group"], crd["spec"]["names"]["kind"]) for crd in all_crd
 CHECKS = sorted(CUSTOMIZATIONS.glob("*/*/health.lua"))
 FLUX = yaml.safe_load((GITOPS / "flux" / "kustomization.yaml").read_text())["spec"]["healthCheckExprs"]
 TAKEN = Statement(TRUE, Reason.SUBMITTED, "words")
+NEW = ("InProgress", {"observedGeneration": -1})
 PAUSED = {Reason.SUSPENDED, Reason.RESTORED}
 
 
@@ -47,11 +48,30 @@ def test_argo_cd_says_of_its_testdata_what_upstream_tests(path: Path) -> None:
         assert lua_health(path.read_text(), obj) == each["healthStatus"], each["inputPath"]
 
 
+def test_the_check_is_the_same_for_every_kind() -> None:
+    assert len({path.read_text() for path in CHECKS}) == 1
+
+
+def ready_statuses() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every way of being ready or not, by what kstatus makes of it."""
+    generation = {"observedGeneration": 1}
+    for status, more in (("True", ""), ("False", "Reconciling"), ("False", "Stalled")):
+        said = [("Ready", status), *([(more, "True")] if more else [])]
+        conditions = [{"type": each, "status": one, "reason": "Any", "message": "words"} for each, one in said]
+        yield (
+            {"": "Current", "Reconciling": "InProgress", "Stalled": "Failed"}[more],
+            {
+                **generation,
+                "conditions": conditions,
+            },
+        )
+
+
 def statuses() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every status that the rules can write, by what kstatus makes of it."""
     of = replication()
-    yield "InProgress", {"observedGeneration": -1}
-    for type_, reasons in ALLOWED.items():
+    for type_ in (ConditionType.ACCEPTED, ConditionType.SUBMITTED, ConditionType.SUCCEEDED):
+        reasons = ALLOWED[type_]
         for status, found in reasons.items():
             for reason in found:
                 said = Statement(status, reason, "words")
@@ -87,41 +107,39 @@ def test_argo_cd_agrees_with_kstatus_on_every_status() -> None:
     script = (CUSTOMIZATIONS / "cbr-operator.io" / "CheckpointReplication" / "health.lua").read_text()
     meaning = {"Healthy": "Current", "Suspended": "Current", "Progressing": "InProgress", "Degraded": "Failed"}
     seen = set()
-    for expected, status in statuses():
+    for expected, status in (NEW, *statuses(), *ready_statuses()):
         health = lua_health(script, body(status=status))["status"]
         assert meaning[health] == expected, status
         seen.add(health)
     assert seen == set(meaning)
 
 
-def flux_judges(plane: ControlPlane, namespace: str, found: list[dict[str, Any]]) -> list[str]:
+def flux_judges(plane: ControlPlane, namespace: str, kind: str, found: list[dict[str, Any]]) -> list[str]:
     """What Flux' expressions say of these statuses, in Flux' order, by the CEL of the API server (cel-go, as Flux').
 
     A policy that refuses everything tells in its message. Its macro binds ``status``, which Flux gives as a variable.
     """
-    [checks] = [each for each in FLUX if each["kind"] == "CheckpointReplication"]
+    [checks] = [each for each in FLUX if each["kind"] == kind]
     parts = (f"[status].exists(status, {checks[name]}) ? '{name}'" for name in ("inProgress", "failed", "current"))
     expression = f"dyn(object.spec.statuses).map(status, {' : '.join(parts)} : 'none').join(' ')"
+    group = f"{kind.lower()}.test"
     schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     names = {"kind": "Probe", "plural": "probes"}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    spec = {"group": "gitops.test", "scope": "Namespaced", "names": names, "versions": [version]}
-    plane.request(
-        "POST",
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
-        body={"metadata": {"name": "probes.gitops.test"}, "spec": spec},
-    )
-    admission = "/apis/admissionregistration.k8s.io/v1"
-    rule = {"apiGroups": ["gitops.test"], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["probes"]}
+    spec = {"group": group, "scope": "Namespaced", "names": names, "versions": [version]}
+    definition = {"metadata": {"name": f"probes.{group}"}, "spec": spec}
+    plane.request("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", body=definition)
+    rule = {"apiGroups": [group], "apiVersions": ["*"], "operations": ["CREATE"], "resources": ["probes"]}
     policy = {
         "matchConstraints": {"resourceRules": [rule]},
         "validations": [{"expression": "false", "messageExpression": expression}],
     }
-    binding = {"policyName": "gitops", "validationActions": ["Deny"]}
+    binding = {"policyName": group, "validationActions": ["Deny"]}
     for plural, each in (("validatingadmissionpolicies", policy), ("validatingadmissionpolicybindings", binding)):
-        plane.request("POST", f"{admission}/{plural}", body={"metadata": {"name": "gitops"}, "spec": each})
+        path = f"/apis/admissionregistration.k8s.io/v1/{plural}"
+        plane.request("POST", path, body={"metadata": {"name": group}, "spec": each})
     probe = {
-        "apiVersion": "gitops.test/v1",
+        "apiVersion": f"{group}/v1",
         "kind": "Probe",
         "metadata": {"name": "x"},
         "spec": {"statuses": found},
@@ -129,7 +147,7 @@ def flux_judges(plane: ControlPlane, namespace: str, found: list[dict[str, Any]]
 
     def refused() -> str:
         try:
-            plane.request("POST", f"/apis/gitops.test/v1/namespaces/{namespace}/probes?dryRun=All", body=probe)
+            plane.request("POST", f"/apis/{group}/v1/namespaces/{namespace}/probes?dryRun=All", body=probe)
         except ApiError as error:
             return "" if error.status == 404 else str(error)
         return ""
@@ -139,10 +157,18 @@ def flux_judges(plane: ControlPlane, namespace: str, found: list[dict[str, Any]]
     return message.rpartition("denied request: ")[2].partition('"')[0].split()
 
 
-def test_flux_agrees_with_kstatus_on_every_status(controlplane: ControlPlane, namespace: str) -> None:
-    expected, found = zip(*statuses(), strict=True)
+@pytest.mark.parametrize(("kind", "every"), [("CheckpointReplication", statuses), ("CBRConnection", ready_statuses)])
+def test_flux_agrees_with_kstatus_on_every_status(
+    controlplane: ControlPlane, namespace: str, kind: str, every: Callable[[], Iterator[tuple[str, dict[str, Any]]]]
+) -> None:
+    expected, found = zip(NEW, *every(), strict=True)
     meaning = {"inProgress": "InProgress", "failed": "Failed", "current": "Current"}
-    judged = flux_judges(controlplane, namespace, list(found))
+    judged = flux_judges(controlplane, namespace, kind, list(found))
     # What nobody has looked at yet matches nothing; before that Flux compares the generations.
-    assert (judged[0], expected[0]) == ("none", "InProgress")
+    assert judged[0] == "none"
     assert [meaning[each] for each in judged[1:]] == list(expected[1:])
+
+
+def test_flux_checks_everything_that_is_ready_or_not_alike() -> None:
+    others = [{**each, "kind": ""} for each in FLUX if each["kind"] != "CheckpointReplication"]
+    assert others == others[:1] * (len(KINDS) - 1)

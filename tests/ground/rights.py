@@ -6,6 +6,7 @@ from typing import Any
 from ground.controlplane import ControlPlane
 from ground.release import Release
 
+CREATED = 201
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
 
@@ -16,7 +17,13 @@ def used(controlplane: ControlPlane, release: Release) -> set[tuple[str, str, st
         event["requestURI"] for event in events if event["annotations"]["authorization.k8s.io/decision"] != "allow"
     ]
     assert not refused
-    return {(event["verb"], *resource(event["objectRef"])) for event in events if "objectRef" in event}
+    return {(verb, *resource(event["objectRef"])) for event in events if "objectRef" in event for verb in verbs(event)}
+
+
+def verbs(event: dict[str, Any]) -> tuple[str, ...]:
+    """An object that server-side apply creates needs the right to patch and the right to create."""
+    created = event["verb"] == "patch" and event["responseStatus"]["code"] == CREATED
+    return ("patch", "create") if created else (event["verb"],)
 
 
 def resource(reference: dict[str, Any]) -> tuple[str, str]:

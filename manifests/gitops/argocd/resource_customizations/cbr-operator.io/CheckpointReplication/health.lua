@@ -1,4 +1,5 @@
--- Degraded: it failed, or only a person can take it further. Suspended: somebody holds it. Healthy: every copy is there.
+-- Degraded: it failed, or only a person can take it further. Suspended: somebody holds it. The same for every kind:
+-- a replication has the condition Succeeded, the others Ready.
 local health = { status = "Progressing", message = "Waiting for cbr-operator to look at it" }
 
 if obj.status == nil or obj.status.conditions == nil or obj.status.observedGeneration ~= obj.metadata.generation then
@@ -10,17 +11,17 @@ for _, condition in ipairs(obj.status.conditions) do
   conditions[condition.type] = condition
 end
 
-local succeeded = conditions["Succeeded"]
-if succeeded == nil then
+local said = conditions["Succeeded"] or conditions["Ready"]
+if said == nil then
   return health
 end
 
-health.message = succeeded.reason .. ": " .. succeeded.message
+health.message = said.reason .. ": " .. said.message
 if conditions["Stalled"] ~= nil and conditions["Stalled"].status == "True" then
   health.status = "Degraded"
-elseif succeeded.status == "True" then
-  health.status = "Healthy"
-elseif succeeded.reason == "Suspended" or succeeded.reason == "Restored" then
+elseif said.reason == "Suspended" or said.reason == "Restored" then
   health.status = "Suspended"
+elseif said.status == "True" then
+  health.status = "Healthy"
 end
 return health
