@@ -228,15 +228,30 @@ def test_what_is_wrong_is_told_by_namespace_and_stops_nothing_else(policies: Pol
 
 def test_a_namespace_that_is_being_deleted_is_left_alone(policies: Policies, story: Story) -> None:
     namespace = policies.namespace(policies.pair_line())
+    schedules = Schedules(story, namespace)
     with policies.operator():
         policies.create()
-        policies.wait_for_schedules(namespace, 1)
-        story.request("DELETE", f"/api/v1/namespaces/{namespace}")  # its finalizer is nobody's here, so it stays
+        [made] = policies.wait_for_schedules(namespace, 1)
+        name = made["metadata"]["name"]
+        eventually(lambda: policies.status()["namespaces"]["selected"] == 1)
+        # A finalizer keeps it in sight should kube-controller-manager run and empty the namespace.
+        hold = {"metadata": {"finalizers": ["story.example.com/hold"]}}
+        story.request("PATCH", schedules.path(name), body=hold, content_type=MERGE)
+        story.request("DELETE", f"/api/v1/namespaces/{namespace}")
         eventually(lambda: policies.status()["namespaces"]["selected"] == 0)
         policies.delete()
         time.sleep(2)
-        [left] = policies.schedules(namespace)
-        assert left["spec"]["suspend"] is False
+        assert schedules.get(name)["spec"]["suspend"] is False
+        story.request("PATCH", schedules.path(name), body={"metadata": {"finalizers": None}}, content_type=MERGE)
+
+
+def test_a_status_is_not_written_before_every_namespace_was_looked_at(policies: Policies) -> None:
+    """It would say for a moment that nothing is selected."""
+    namespaces = [policies.namespace(policies.pair_line()) for _ in range(8)]
+    with policies.operator():
+        policies.create()
+        eventually(lambda: "namespaces" in policies.status())
+        assert policies.status()["namespaces"]["selected"] == len(namespaces)
 
 
 def test_with_a_list_of_namespaces_the_cluster_kinds_are_off(policies: Policies, story: Story) -> None:
