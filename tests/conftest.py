@@ -6,12 +6,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ground.controlplane import AssetsError, ControlPlane, ensure_assets
 from ground.operator_process import eventually
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 GROUP = "cbr-operator.io"
+
+# No test depends on speed: hypothesis would fail an example that takes longer than 200 ms.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
