@@ -149,7 +149,7 @@ async def test_a_key_in_a_hurry_comes_first_and_once() -> None:
     queue.hurry(("dr", "c"))
     queue.hurry(("dr", "new"))
     order = [await queue.get() for _ in range(4)]
-    assert [name for _, name in order] == ["new", "c", "a", "b"]
+    assert [name for _, name in order] == ["c", "new", "a", "b"]
     queue.hurry(("dr", "a"))  # a worker has it: it comes again after that
     assert len(queue) == 0
     queue.done(("dr", "a"))
