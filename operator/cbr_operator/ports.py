@@ -16,7 +16,7 @@ Json = dict[str, Any]
 
 
 class Clock(Protocol):
-    """Time, as the engine sees it."""
+    """Time and chance, as the engine sees them: nothing else makes two runs differ that meet the same world."""
 
     def now(self) -> datetime:
         """The wall clock, in UTC. It may jump."""
@@ -26,6 +26,9 @@ class Clock(Protocol):
 
     async def sleep(self, seconds: float) -> None:
         """Let others run for this long."""
+
+    def chance(self) -> float:
+        """0 to 1, drawn anew each time: spreads what would else happen in one moment."""
 
 
 # ---------------------------------------------------------------------------------------------- the cloud

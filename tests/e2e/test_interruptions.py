@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ground.node.flights import Flights
 from ground.node.node import Node
 from ground.node.release import Release
 from ground.operator_process import eventually
@@ -36,22 +37,6 @@ def anonymous_memory(process: int) -> int:
     """The bytes of a process that cannot be read again from a file."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("RssAnon:"))) * 1024
-
-
-def create(story: Story, name: str, *, call_seconds: float) -> str:
-    """A replication whose call takes so long; its source vault."""
-    pair = story.pair()
-    vault: str = pair["source"]["vaultID"]
-    story.fault(vault, after=True, latency=call_seconds)
-    story.create(name, **pair)
-    return vault
-
-
-def each_is_submitted_once(story: Story, made: dict[str, str]) -> None:
-    """All come to their good end, and the cloud took one call for each."""
-    for name in made:
-        story.wait_for(name, "AllReplicated", seconds=90)
-    assert {name: len(story.accepted(vault)) for name, vault in made.items()} == dict.fromkeys(made, 1)
 
 
 def test_a_pod_whose_watching_is_dead_is_restarted_by_its_liveness_probe(release: Release, story: Story) -> None:
@@ -89,28 +74,30 @@ def test_killed_for_memory_in_the_middle_of_submissions_it_submits_nothing_twice
     release: Release, story: Story, node: Node
 ) -> None:
     container, process = release.container_id(), release.main_process()
-    made = {f"first-{number}": create(story, f"first-{number}", call_seconds=2) for number in range(20)}
-    eventually(lambda: any(map(story.accepted, made.values())), what="calls are under way")
+    flights = Flights(story)
+    flights.create_many("first", 20, call_seconds=2)
+    flights.wait_for_calls(1)
 
     size = anonymous_memory(process)
     while not node.limit_memory(container, size):
         size += MEMORY_STEP
     for number in range(MOST_MORE):
-        made[f"more-{number}"] = create(story, f"more-{number}", call_seconds=2)
+        flights.create(f"more-{number}", call_seconds=2)
         if not Path(f"/proc/{process}").exists():
             break
 
     ended = release.wait_for_restart()
     assert (ended["reason"], ended["exitCode"]) == ("OOMKilled", 137)
-    each_is_submitted_once(story, made)
+    flights.each_is_submitted_once()
 
 
 def test_restarts_under_load_submit_nothing_twice(release: Release, story: Story) -> None:
-    made = {f"first-{number}": create(story, f"first-{number}", call_seconds=0.5) for number in range(20)}
+    flights = Flights(story)
+    flights.create_many("first", 20, call_seconds=0.5)
     release.kubectl("rollout", "restart", "deployment/cbr-operator")
     for number in range(20):
-        made[f"more-{number}"] = create(story, f"more-{number}", call_seconds=0.5)
+        flights.create(f"more-{number}", call_seconds=0.5)
         time.sleep(0.1)
     release.restart()
 
-    each_is_submitted_once(story, made)
+    flights.each_is_submitted_once()

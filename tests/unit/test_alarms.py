@@ -25,6 +25,9 @@ class JumpingClock:
     def boottime(self) -> float:
         return self.time.timestamp()
 
+    def chance(self) -> float:
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self._woken.clear()

@@ -14,23 +14,8 @@ from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.worker import spread
 from cbr_operator.rules.lanes import Place
+from ground.hand_clock import HandClock
 from ground.objects import DESTINATION, SOURCE, body, spec
-
-
-class HandClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def boottime(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
 
 
 class Ground:

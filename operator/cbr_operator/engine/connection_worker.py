@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from dataclasses import dataclass
 
 from cbr_operator.engine.connections import Connections
@@ -48,7 +47,7 @@ class ConnectionWorker:
         if isinstance(found, asyncio.Task):
             return
         again = await self._publish(key, connection, found)
-        self.queue.add_after(key, again * (1 + JITTER * random.random()) if again is not None else None)  # noqa: S311 - jitter
+        self.queue.add_after(key, again * (1 + JITTER * self.clock.chance()) if again is not None else None)
 
     async def _publish(self, key: Key, connection: Connection, found: Found) -> float | None:
         """Write what was found; the seconds until it is looked at again."""

@@ -35,15 +35,15 @@ class ClockLooks:
         self._pace = pace
         self._clocks = clocks
         self._wake = wake
-        self._waiting: dict[tuple[str, str], set[Key]] = {}
+        self._waiting: dict[tuple[str, str], dict[Key, None]] = {}
         self._failures: dict[Key, Verdict] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, key: Key, action: LookAtClock) -> None:
         """Look, or wait for the look that is under way."""
         shared = comparable_endpoint(action.target.endpoint), action.credential.owner
-        waiting = self._waiting.setdefault(shared, set())
-        waiting.add(key)
+        waiting = self._waiting.setdefault(shared, {})
+        waiting[key] = None
         if len(waiting) == 1:
             task = asyncio.create_task(self._look(shared, action))
             self._tasks.add(task)

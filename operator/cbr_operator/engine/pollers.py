@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -90,7 +89,7 @@ class Pollers:
         poller = self._pollers.get(home)
         if poller is None:
             # Spread: after a restart all vaults would be looked at in the same second.
-            due = now + self._shortest * random.uniform(0.5, 1)  # noqa: S311 - jitter
+            due = now + self._shortest * (1 + self._clock.chance()) / 2
             poller = self._pollers[home] = _Poller(action, self._shortest, due)
             poller.task = asyncio.create_task(self._poll(poller))
         before = poller.wishes.get(key)
@@ -180,7 +179,7 @@ class Pollers:
         if isinstance(found, LookFailure):
             wait = max(found.again, found.retry_after) or wait
             poller.not_before = now + min(wait, REFUSED_TOKEN_AGAIN)
-        poller.due = now + wait * (1 + JITTER * random.random())  # noqa: S311 - jitter
+        poller.due = now + wait * (1 + JITTER * self._clock.chance())
 
     async def _until_due(self, poller: _Poller) -> None:
         while (left := poller.next_look - self._clock.boottime()) > 0:

@@ -5,7 +5,6 @@ It awaits nothing but the ports, so that it can be driven step by step.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
@@ -104,7 +103,7 @@ class Submitter:
         self._count(verdict.outcome.value)
         _log(written, facts, verdict)
         ended = self._clock.now()
-        tried = Try(action.intent, verdict, action.credential.version, ended, random.random())  # noqa: S311 - jitter
+        tried = Try(action.intent, verdict, action.credential.version, ended, self._clock.chance())
         await self._publisher.record(written, tried)
 
 

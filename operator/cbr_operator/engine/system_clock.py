@@ -1,6 +1,7 @@
-"""The machine's clocks."""
+"""The machine's clocks, and its dice."""
 
 import asyncio
+import random
 import time
 from datetime import UTC, datetime
 
@@ -22,3 +23,7 @@ class SystemClock:
     async def sleep(self, seconds: float) -> None:
         """Let others run for this long."""
         await asyncio.sleep(seconds)
+
+    def chance(self) -> float:
+        """0 to 1, drawn anew each time."""
+        return random.random()  # noqa: S311 - jitter, no secret

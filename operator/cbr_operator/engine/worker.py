@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -145,7 +144,7 @@ class Worker:
             connection=connection,
             namespace_labels=self._.labels_of(key[0]) if connection is not None else {},
             untried=isinstance(credential, Credential) and self._.credentials.is_untried(credential),
-            chance=random.random(),  # noqa: S311 - jitter
+            chance=self._.clock.chance(),
         )
 
     def _claims(self, entry: Entry, submission: Submission | None) -> Claims:
@@ -247,12 +246,15 @@ class Worker:
             if current is None or current.uid != place.uid:
                 self._.settle(place)
                 return
+            if current is entry:
+                # The intent was not taken: the event that tells why decides, or else time does. Until then it does
+                # not stand in line, for the lane that is released below would wake it at once.
+                self._.lanes.stand(place, ready=False)
+                self._.queue.add_after(key, UNWRITTEN_AGAIN)
+            else:
+                self._.queue.add(key)
             if current.place is None or not current.place.holds:
                 self._.lanes.release(place)
-            if current is not entry:
-                self._.queue.add(key)
-            else:  # the intent was not taken: the event that tells why decides, or else time does
-                self._.queue.add_after(key, UNWRITTEN_AGAIN)
 
         self._.submitter.start(view.replication, decision, action, over)
 

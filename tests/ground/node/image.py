@@ -5,6 +5,7 @@ that comes from outside is fetched with the machine's own settings of apt and pi
 nothing of these settings gets into a layer.
 """
 
+import fcntl
 import json
 import os
 import shutil
@@ -61,13 +62,10 @@ class Builder:
             ImageError: A step failed.
 
         """
-        self._prepare()
-        options = ["--layers"] if cached else ["--layers", "--no-cache"]
-        mounts = [f"{self._wheels}:{_WHEELS}:ro", f"{self.folder / 'pip.conf'}:/etc/pip.conf:ro"]
-        self._tidy_up()
-        return self._build(
-            ROOT, *options, *(f"--volume={each}" for each in mounts), f"--build-arg=PYTHON_IMAGE={BASE}", tag=tag
-        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # another test run may be building, too
+            return self._build_image(tag, cached=cached)
 
     def export(self, archive: Path) -> None:
         """Write the image, and the one that Pods' namespaces need, into one OCI archive.
@@ -115,8 +113,16 @@ class Builder:
     def _wheels(self) -> Path:
         return self.folder / "wheels"
 
+    def _build_image(self, tag: str, *, cached: bool) -> str:
+        self._prepare()
+        options = ["--layers"] if cached else ["--layers", "--no-cache"]
+        mounts = [f"{self._wheels}:{_WHEELS}:ro", f"{self.folder / 'pip.conf'}:/etc/pip.conf:ro"]
+        self._tidy_up()
+        return self._build(
+            ROOT, *options, *(f"--volume={each}" for each in mounts), f"--build-arg=PYTHON_IMAGE={BASE}", tag=tag
+        )
+
     def _prepare(self) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._wheels.mkdir(exist_ok=True)
         (self.folder / "pip.conf").write_text(_PIP_SETTINGS, encoding="utf-8")
         self._fetch_wheels()

@@ -1,0 +1,19 @@
+"""Every way through each world, up to so many faults: no law is broken, and every object comes to its end."""
+
+import pytest
+
+from model.worlds import ONE, TWO, Explored
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("world", ONE)
+def test_one_object(world: str, exploration: Explored) -> None:
+    assert exploration.count.paths > 50
+    assert exploration.count.states > exploration.count.paths
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("world", TWO)
+def test_two_objects_on_one_vault(world: str, exploration: Explored) -> None:
+    assert exploration.count.paths > 100
+    assert exploration.count.states > exploration.count.paths
