@@ -42,10 +42,10 @@ def earlier_chart(release: Release, folder: Path) -> Path:
     """The chart as it may have been: a lower version, and a kind that lacks a printed column."""
     chart = folder / "earlier"
     shutil.copytree(CHART, chart)
-    for path in (chart / "files" / "crds").iterdir():
-        lines = path.read_text().splitlines(keepends=True)
-        start = next(number for number, line in enumerate(lines) if line.strip() == "- name: Backups")
-        path.write_text("".join(lines[:start] + lines[start + 3 :]))
+    path = chart / "files" / "crds" / "cbr-operator.io_checkpointreplications.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    start = next(number for number, line in enumerate(lines) if line.strip() == "- name: Backups")
+    path.write_text("".join(lines[:start] + lines[start + 3 :]))
     release.helm.run("package", chart, "--version", "0.0.1", "--app-version", "0.0.1", "--destination", folder)
     return folder / "cbr-operator-0.0.1.tgz"
 
