@@ -13,10 +13,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds lint test demo bench lock explore clean
+.PHONY: help venv assets crds manifests lint test e2e e2e-packages demo bench lock explore clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(INSTALLED) ## Make .venv from the locked requirements, with the package installed for editing
 
@@ -35,6 +35,9 @@ assets: venv ## Find or build the Kubernetes programs, and print their folder
 crds: venv ## Write manifests/crds/ from the models
 	@$(BIN)/cbr-operator crds --directory manifests/crds
 
+manifests: crds ## Write what is made from other files: the chart's CRDs and README, manifests/install.yaml
+	@PYTHONPATH=tests $(BIN)/python -m ground.manifests
+
 lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
@@ -44,21 +47,27 @@ lint: venv ## Check style, types and the direction of imports
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
 	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
 
-demo: assets ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
+e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
+	@$(BIN)/python -m pytest --quiet tests/e2e
+
+e2e-packages: venv ## Install the Debian packages that make e2e needs
+	@PYTHONPATH=tests $(BIN)/python -m ground.node packages
+
+demo: venv ## Show one replication from kubectl apply to its end; KEEP=1 leaves everything running
 	@KEEP='$(KEEP)' PYTHONPATH=tests $(BIN)/python -m ground.demo
 
 bench: assets ## Measure what docs and notes state; ONLY='kills restart' measures just these
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ONLY)
 
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones stay as long as they fit.
-LOCK := uv pip compile pyproject.toml --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
+LOCK := uv pip compile --quiet $(UPGRADE) --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'
 
 lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the newest versions)
-	@PATH="$(BIN):$$PATH" $(LOCK) --output-file requirements/run.txt
-	@PATH="$(BIN):$$PATH" $(LOCK) --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --output-file requirements/run.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	@PATH="$(BIN):$$PATH" $(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
-# DEEPER=1 takes several hours on two cores.
 explore: venv ## Explore the model further than make test does: DEEPER=1 fault more on each way, EXAMPLES=5000 random ways
 	@EXPLORE_DEEPER='$(DEEPER)' EXPLORE_EXAMPLES='$(or $(EXAMPLES),5000)' $(BIN)/python -m pytest --quiet tests/model
 

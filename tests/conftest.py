@@ -6,23 +6,33 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from ground.controlplane import AssetsError, ControlPlane, ensure_assets
+from ground.controlplane import CONTROL_PLANE, HELM, AssetsError, ControlPlane, Program, ensure_assets
 from ground.operator_process import eventually
 
 MANIFESTS = Path(__file__).parent.parent / "manifests"
 GROUP = "cbr-operator.io"
+
+# No test depends on speed: hypothesis would fail an example that takes longer than 200 ms.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Build the Kubernetes programs before any test runs, for no test's time-out should pay for that."""
     if session.config.option.collectonly:
         return
+    programs: tuple[Program, ...] = ()
     if any("controlplane" in getattr(item, "fixturenames", ()) for item in session.items):
+        programs = CONTROL_PLANE
+    if any(item.path.parent.name == "chart" for item in session.items):
+        programs = (*CONTROL_PLANE, HELM)
+    if programs:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         try:
             with capture.global_and_fixture_disabled():
-                ensure_assets()
+                ensure_assets(programs)
         except AssetsError as error:
             raise pytest.UsageError(str(error)) from error
 

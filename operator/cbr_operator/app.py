@@ -40,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 WATCH_DEAD_SECONDS = 2.5 * WATCH_SECONDS
 """Without any request of the watch for so long it has really stopped: a quiet one is renewed each WATCH_SECONDS."""
+WATCH_STUCK_SECONDS = 30.0
+"""Without a sign of life from the watch's thread for so long it hangs; it gives one each second."""
 WATCH_STOP_SECONDS = 1.0
 """How long to wait for the watch at the end; it holds nothing worth waiting for."""
 LIST_AGAIN_SECONDS = 5.0
@@ -59,6 +61,7 @@ class Operator:
         self._identity = secrets.token_hex(8)
         self._stop = asyncio.Event()
         self._engine: Engine | None = None
+        self._watch: Watch | None = None
         self._watch_seen = self._clock.boottime()
         self._lease: Leadership = AlwaysHeld()
         self._metrics = Metrics(
@@ -198,6 +201,7 @@ class Operator:
             self._engine = engine  # ready from here on
             self._watch_seen = self._clock.boottime()
             watch.start()
+            self._watch = watch
             return await self._work(engine, watch, poster)
         finally:
             await asyncio.gather(watch.stop(WATCH_STOP_SECONDS), poster.close(), cloud.close(), self._lease.release())
@@ -239,6 +243,9 @@ class Operator:
         age = self._watch_age()
         if age > WATCH_DEAD_SECONDS:
             return Check(ok=False, words=f"watching has stopped: no request for {age:.0f} seconds")
+        stuck = self._watch.stuck_seconds() if self._watch is not None else 0.0
+        if stuck > WATCH_STUCK_SECONDS:
+            return Check(ok=False, words=f"watching has stopped: its thread hangs for {stuck:.0f} seconds")
         return Check(ok=True, words="alive")
 
     def _ready(self) -> Check:

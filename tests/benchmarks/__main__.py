@@ -7,13 +7,14 @@ the figures and held by the tests.
 import argparse
 from collections.abc import Callable
 
-from benchmarks import connections, following, kills, planning, reaction, restart, submissions
+from benchmarks import connections, failovers, following, kills, planning, reaction, restart, submissions
 from benchmarks.ground import show
 
 BENCHMARKS: dict[str, Callable[[], None]] = {
     "submissions": submissions.run,
     "reaction": reaction.run,
     "kills": kills.run,
+    "failovers": failovers.run,
     "following": following.run,
     "restart": restart.run,
     "connections": connections.run,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -10,30 +10,12 @@ from cbr_operator.cloud.client import CbrClient
 from cbr_operator.engine.logins import Logins, Refused
 from cbr_operator.ports import LoginRequest, Route
 from cbr_operator.rules.logins import Token
+from ground.hand_clock import HandClock
 from ground.simulator import Simulator
 
 RIGHT = "right"
 PROJECT = "f841e01fd2b14e7fa41b6ae7aa6b0594"
 OTHERS = [f"{number:032x}" for number in range(4)]
-
-
-class HandClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def boottime(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-    def chance(self) -> float:
-        return 0.0
 
 
 class Ground:

@@ -91,6 +91,11 @@ class Policies:
         found: dict[str, Any] = self.story.request("GET", f"{API}/{PLURAL}/{name or self.name}")["status"]
         return found
 
+    def counts(self, name: str = "") -> dict[str, int]:
+        """How many namespaces there are, empty while the status does not say."""
+        found: dict[str, int] = self.status(name).get("namespaces", {})
+        return found
+
     def failures(self, name: str = "") -> list[tuple[str, str]]:
         """Namespace and reason of each failure."""
         return [(each["namespace"], each["reason"]) for each in self.status(name).get("failed", [])]

@@ -112,6 +112,10 @@ class Story:
             log=self._folder / f"{name}.log",
             settings={"NAMESPACES": self.namespace, "POLL_MIN_SECONDS": "1", "POLL_MAX_SECONDS": "2", **settings},
         )
+        return self.take(process)
+
+    def take(self, process: OperatorProcess) -> OperatorProcess:
+        """Have an operator that was made elsewhere belong to this story."""
         self._operators.append(process)
         return process
 
@@ -262,6 +266,10 @@ class Story:
         }
         created: dict[str, Any] = self.request("POST", self._path(PLURAL), body=body)
         return created
+
+    def names(self) -> list[str]:
+        """The names of the CheckpointReplications there are."""
+        return [each["metadata"]["name"] for each in self.items(self._path(PLURAL))]
 
     def get(self, name: str) -> dict[str, Any]:
         """The object as it is."""

@@ -6,10 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.credentials import Credentials
-from cbr_operator.engine.pace import Pace
-from cbr_operator.engine.vault_reader import VaultReader
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import (
     Body,
@@ -21,8 +17,7 @@ from cbr_operator.ports import (
     ReplicateRequest,
     SecretData,
 )
-from ground.hand_clock import HandClock
-from ground.objects import POLICY, TOKEN
+from ground.objects import TOKEN
 
 Answer = Facts | Callable[[int, int], Facts]
 """What a list answers; it may depend on offset and limit."""
@@ -115,20 +110,6 @@ class Vault:
         if self.error is not None:
             raise self.error
         return answer if isinstance(answer, Facts) else answer(offset, limit)
-
-
-def reader_of(vault: Vault, clock: HandClock, clocks: CloudClocks) -> VaultReader:
-    """What looks at this vault, with its Secret."""
-    credentials = Credentials(
-        kube=vault,  # type: ignore[arg-type] # no more of it is asked than the vault has
-        cloud=vault,
-        clock=clock,
-        policy=POLICY,
-        connections=lambda _: None,
-        moved=lambda _: None,
-    )
-    pace = Pace(clock=clock, wake=lambda _: None)
-    return VaultReader(cloud=vault, clock=clock, clocks=clocks, credentials=credentials, pace=pace)
 
 
 async def settle() -> None:

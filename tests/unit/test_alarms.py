@@ -25,13 +25,13 @@ class JumpingClock:
     def boottime(self) -> float:
         return self.time.timestamp()
 
+    def chance(self) -> float:
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self._woken.clear()
         await self._woken.wait()
-
-    def chance(self) -> float:
-        return 0.0
 
     async def move(self, by: timedelta) -> None:
         """Jump, and let the sleeper look."""

@@ -112,14 +112,14 @@ def test_builds_all_once_and_prints_the_folder_last(workshop: Workshop) -> None:
     assert code == 0
     assert out.splitlines()[-1] == str(workshop.folder)
     assert workshop.built() == dict.fromkeys(NAMES, "whole")
-    assert "building kube-apiserver (2 of 4; about 4 minutes on two cores) …" in workshop.log()
-    assert workshop.log().count("built ") == 4
+    assert "building kube-apiserver (2 of 5; about 4 minutes on two cores) …" in workshop.log()
+    assert workshop.log().count("built ") == 5
 
     code, again = workshop.run()
 
     assert (code, again) == (0, out)
     assert workshop.log() == ""
-    assert len(workshop.calls()) == 4
+    assert len(workshop.calls()) == 5
 
 
 def test_a_killed_build_leaves_nothing_and_the_next_one_completes(workshop: Workshop) -> None:
@@ -160,7 +160,7 @@ def test_what_a_lost_build_left_does_not_count_and_is_swept(workshop: Workshop) 
     code, _ = workshop.run()
 
     assert code == 0
-    assert workshop.calls()[4:] == ["v3"]
+    assert workshop.calls()[5:] == ["v3"]
     assert workshop.built() == dict.fromkeys(NAMES, "whole")
 
 
@@ -176,7 +176,7 @@ def test_two_at_once_build_once(workshop: Workshop) -> None:
 
     assert [first.returncode, second.returncode] == [0, 0]
     assert outs == [f"{workshop.folder}\n"] * 2
-    assert len(workshop.calls()) == 4
+    assert len(workshop.calls()) == 5
     assert workshop.built() == dict.fromkeys(NAMES, "whole")
 
 
@@ -197,13 +197,13 @@ def test_go_beside_the_interpreter_serves_too(workshop: Workshop) -> None:
     code, _ = workshop.run(path="/usr/bin:/bin")
 
     assert code == 0
-    assert len(workshop.calls()) == 4
+    assert len(workshop.calls()) == 5
 
 
 def test_a_given_folder_keeps_what_it_has_and_gets_the_rest(workshop: Workshop) -> None:
     given = workshop.root / "given"
     given.mkdir()
-    for name in ("etcd", "kube-apiserver", "kubectl"):
+    for name in ("etcd", "kube-apiserver", "kubectl", "helm"):
         (given / name).write_text("theirs")
         (given / name).chmod(0o755)
 
@@ -226,7 +226,7 @@ def test_a_folder_that_cannot_be_made_gets_one_line(workshop: Workshop) -> None:
 
     assert (code, out) == (1, "")
     assert workshop.log().count("\n") == 1
-    assert f"{blocked / 'assets'} lacks etcd, kube-apiserver, kube-controller-manager, kubectl" in workshop.log()
+    assert f"{blocked / 'assets'} lacks etcd, kube-apiserver, kube-controller-manager, kubectl, helm" in workshop.log()
 
 
 def test_a_failed_build_says_why_and_leaves_nothing(workshop: Workshop) -> None:

@@ -208,8 +208,9 @@ LABELS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.sampled_from(["1",
 
 
 @given(LABELS)
-def test_an_empty_selector_matches_nothing(labels: dict[str, str]) -> None:
-    assert not LabelSelector().matches(labels)
+def test_an_empty_selector_opens_nothing(labels: dict[str, str]) -> None:
+    opened = cluster_connection(allowedNamespaces={"from": "Selector", "selector": {}})
+    assert held(seen(through(CLUSTER), opened, namespace_labels=labels))[1] == Reason.NAMESPACE_NOT_ALLOWED
 
 
 @given(LABELS, st.sampled_from(["a", "b"]), st.lists(st.sampled_from(["1", "2"]), min_size=1, max_size=2))

@@ -118,7 +118,7 @@ LINES = st.sampled_from(
 MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2028, 1, 1)).map(lambda each: each.replace(tzinfo=UTC))  # noqa: DTZ001
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(line=LINES, zone=ZONES, after=MOMENTS)
 def test_times_rise_and_lie_after_the_moment(line: str, zone: str, after: datetime) -> None:
     found = [after, *islice(parse_cron(line, zone).after(after), 40)]
@@ -126,7 +126,7 @@ def test_times_rise_and_lie_after_the_moment(line: str, zone: str, after: dateti
     assert all(each.second == each.microsecond == 0 for each in found[1:])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(line=LINES, zone=ZONES, start=MOMENTS, later=st.timedeltas(timedelta(0), timedelta(hours=8)))
 def test_where_one_begins_to_look_makes_no_difference(line: str, zone: str, start: datetime, later: timedelta) -> None:
     cron = parse_cron(line, zone)
@@ -134,7 +134,7 @@ def test_where_one_begins_to_look_makes_no_difference(line: str, zone: str, star
     assert from_start == _until(cron, start + later, start + timedelta(hours=12))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(line=LINES, zone=ZONES, start=MOMENTS, length=st.timedeltas(timedelta(0), timedelta(hours=12)))
 def test_what_has_passed_is_what_lies_between(line: str, zone: str, start: datetime, length: timedelta) -> None:
     cron = parse_cron(line, zone)

@@ -219,6 +219,7 @@ def test_switching_tracking_off_ends_a_submitted_object() -> None:
     decision = decide(view(replication(spec=spec(tracking={"enabled": False}), status=submitted_as("Submitted"))))
     assert condition(decision.status, "Submitted") == ("True", "Submitted")
     assert condition(decision.status, "Succeeded")[0] == "True"
+    assert decision.again == 0, "the watch need not tell of our own write, and a TTL counts from here"
 
 
 def test_what_is_being_deleted_starts_nothing() -> None:

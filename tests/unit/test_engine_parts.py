@@ -14,26 +14,8 @@ from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.worker import spread
 from cbr_operator.rules.lanes import Place
+from ground.hand_clock import HandClock
 from ground.objects import DESTINATION, SOURCE, body, spec
-
-
-class HandClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def now(self) -> datetime:
-        return datetime.fromtimestamp(self.seconds, UTC)
-
-    def boottime(self) -> float:
-        return self.seconds
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-    def chance(self) -> float:
-        return 0.0
 
 
 class Ground:
@@ -167,7 +149,7 @@ async def test_a_key_in_a_hurry_comes_first_and_once() -> None:
     queue.hurry(("dr", "c"))
     queue.hurry(("dr", "new"))
     order = [await queue.get() for _ in range(4)]
-    assert [name for _, name in order] == ["new", "c", "a", "b"]
+    assert [name for _, name in order] == ["c", "new", "a", "b"]
     queue.hurry(("dr", "a"))  # a worker has it: it comes again after that
     assert len(queue) == 0
     queue.done(("dr", "a"))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbr_operator.kinds.policy import MAX_FAILED
-from cbr_operator.kinds.selector import AnySelector
+from cbr_operator.kinds.selector import LabelSelector
 from cbr_operator.rules.pairs import read_pairs
 from cbr_operator.rules.policy import (
     KnownSchedule,
@@ -90,7 +90,7 @@ def test_no_text_of_an_annotation_breaks_the_reading(text: str) -> None:
     ],
 )
 def test_selectors(selector: dict[str, Any], labels: dict[str, str], expected: bool) -> None:  # noqa: FBT001
-    assert AnySelector.model_validate(selector).matches(labels) is expected
+    assert LabelSelector.model_validate(selector).matches(labels) is expected
 
 
 def test_one_of_several_selectors_is_enough() -> None:

@@ -12,7 +12,8 @@ from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault, ReadSecret
 from ground.hand_clock import HandClock
 from ground.objects import ENDPOINT, NOW
-from ground.vault import Vault, answered, backup, reader_of, settle
+from ground.reader import reader_of
+from ground.vault import Vault, answered, backup, settle
 
 A, B = ("dr", "a"), ("dr", "b")
 SHORT, LONG = 15.0, 300.0
@@ -31,7 +32,8 @@ class Ground:
         self.clock = HandClock()
         self.vault = Vault(*backups)
         self.woken: list[Key] = []
-        reader = reader_of(self.vault, self.clock, CloudClocks(self.clock))
+        clocks = CloudClocks(self.clock)
+        reader = reader_of(self.vault, self.clock, clocks)
         self.pollers = Pollers(reader=reader, clock=self.clock, wake=self.woken.append, shortest=SHORT, longest=LONG)
 
     async def want(self, *keys: Key, action: LookAtVault = REGULAR) -> None:

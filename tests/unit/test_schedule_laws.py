@@ -111,7 +111,7 @@ def _body(of: Schedule) -> dict[str, Any]:
     return {"metadata": metadata, "spec": {}}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(first=st.integers(0, len(SPECS) - 1), steps=STEPS)
 def test_no_history_makes_a_time_run_twice(first: int, steps: list[tuple[str, int, int]]) -> None:
     history = History(SPECS[first])
@@ -127,7 +127,7 @@ def test_no_history_makes_a_time_run_twice(first: int, steps: list[tuple[str, in
         history.look(crash=what == "crash")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     spec=st.sampled_from([each for each in SPECS if not each.get("suspend")]),
     away=st.timedeltas(timedelta(minutes=1), timedelta(days=4)),
@@ -155,7 +155,7 @@ def _times(history: History) -> list[datetime]:
     return found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     spec=st.sampled_from(SPECS),
     looks=st.lists(st.integers(1, 100_000), min_size=1, max_size=12),

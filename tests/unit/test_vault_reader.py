@@ -17,7 +17,8 @@ from cbr_operator.rules.records import Look
 from cbr_operator.rules.view import LookAtVault, ReadSecret
 from ground.hand_clock import HandClock
 from ground.objects import ENDPOINT, NOW, TOKEN
-from ground.vault import Answer, Vault, answered, backup, pages, reader_of, settle
+from ground.reader import reader_of
+from ground.vault import Answer, Vault, answered, backup, pages, settle
 
 TARGET = Target(endpoint=ENDPOINT, region="region1", project_id="p", vault_id="v")
 ACTION = LookAtVault(TARGET, ReadSecret("dr", "cbr-token", "token"))

@@ -165,10 +165,11 @@ class Credentials:
         if isinstance(found, asyncio.Task):
             return found
         if isinstance(found, Refused):
+            when = "at status.nextLoginTime" if request.project_id == own else "after a while"
             return NotReady(
                 Reason.LOGIN_FAILED,
-                f"{found.failure.said} It is tried again at status.nextLoginTime, and at once when the connection or "
-                "its Secret changes.",
+                f"{found.failure.said} It is tried again {when}, and at once when the connection, or its Secret, "
+                "changes.",
                 for_a_person=found.failure.refused,
                 again=min(found.again, SECRET_AGAIN),  # a new password is not to wait for that
                 version=version if found.failure.refused else "",

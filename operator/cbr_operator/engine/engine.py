@@ -147,9 +147,9 @@ class Engine:
             )
         )
         self.controllers = (
+            replace(replications, done=self._calls.wake_next),
             *self._of_connections.values(),
             *self._planning.controllers,
-            replace(replications, done=self._calls.wake_next),
         )
 
     def _controller_of(self, kind: ResourceKind) -> Controller:
@@ -215,7 +215,7 @@ class Engine:
 
     def _wake(self, place: Place) -> None:
         key: Key = (place.namespace, place.name)
-        self.queue.add(key)
+        self.queue.hurry(key)  # a lane that is free is not to wait for what stands in another
 
     def _ran(self, run: Run) -> None:
         self._planning.ran(run)

@@ -107,6 +107,7 @@ class PolicyKeeper:
         self._ = parts
         self._outcomes: defaultdict[str, dict[str, Outcome]] = defaultdict(dict)
         self._done: set[str] = set()
+        """Namespaces that were looked at since the policies last changed."""
         self._due: set[str] = set()
         self._applied: dict[Key, float] = {}
 
@@ -117,6 +118,7 @@ class PolicyKeeper:
         if before is not None and after is None:
             self._outcomes.pop(before.uid, None)
         if before is None or after is None or _generation(before) != _generation(after):
+            self._done.clear()
             for key, _ in self._.namespaces.entries():
                 self._.namespace_queue.add(key)
 

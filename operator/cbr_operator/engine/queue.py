@@ -16,6 +16,7 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._ready: deque[Key] = deque()
+        self._urgent: dict[Key, None] = {}
         self._queued: set[Key] = set()
         self._working: set[Key] = set()
         self._again: set[Key] = set()
@@ -25,7 +26,7 @@ class WorkQueue:
         self._arrived = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._ready)
+        return len(self._urgent) + len(self._ready)
 
     def add(self, key: Key) -> None:
         """Look at this key as soon as a worker is free."""
@@ -37,16 +38,15 @@ class WorkQueue:
             self._arrived.set()
 
     def hurry(self, key: Key) -> None:
-        """Look at this key before all others: what it has been woken for passes."""
-        if key in self._queued:
-            self._ready.remove(key)
-        elif key not in self._working:
-            self._queued.add(key)
-        else:
+        """Look at this key before those that were only added: its lane, or its turn at calling, is free now."""
+        if key in self._working:
             self._again.add(key)
-            return
-        self._ready.appendleft(key)
-        self._arrived.set()
+        elif key not in self._urgent:
+            if key in self._queued:
+                self._ready.remove(key)
+            self._queued.add(key)
+            self._urgent[key] = None
+            self._arrived.set()
 
     def add_after(self, key: Key, seconds: float | None) -> None:
         """Look at this key after so many seconds, instead of what was planned before; None: nothing is planned."""
@@ -66,10 +66,14 @@ class WorkQueue:
 
     async def get(self) -> Key:
         """The next key; ``done`` must follow."""
-        while not self._ready:
+        while not len(self):
             self._arrived.clear()
             await self._arrived.wait()
-        key = self._ready.popleft()
+        if self._urgent:
+            key = next(iter(self._urgent))
+            del self._urgent[key]
+        else:
+            key = self._ready.popleft()
         self._queued.discard(key)
         self._working.add(key)
         return key

@@ -27,8 +27,13 @@ LOGIN_PAUSE_SECONDS = 5.0
 """Between two logins at least."""
 IDLE_SECONDS = 0.05
 """How long Kopf keeps a task for an object that nothing happens to: at a start all objects have one at once."""
+_PULSE_SECONDS = 1.0
+"""How often its thread gives a sign of life."""
 _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 """Seconds between tries while the API server is away: half an hour, longer than an upgrade of it takes."""
+
+LEAVE_SECONDS = 5.0
+"""How long Kopf's tasks may take to end; what is left of them ends with the process."""
 
 Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 """Gives a new authenticated session, the server's URL and the default namespace; Kopf closes the session."""
@@ -54,11 +59,17 @@ class Watch:
         self._stop = asyncio.Event()
         self._next_login = 0.0
         self._ended = asyncio.Event()
+        self._pulse_at = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def start(self) -> None:
         """Begin to watch."""
+        self._pulse_at = time.monotonic()
         self._thread.start()
+
+    def stuck_seconds(self) -> float:
+        """How long its thread has done nothing at all: about a second while it is well; 0 once it has ended."""
+        return 0.0 if self._ended.is_set() else time.monotonic() - self._pulse_at
 
     async def ended(self) -> None:
         """Return when watching is over, whether it was stopped or ended by itself."""
@@ -80,11 +91,26 @@ class Watch:
         except Exception:
             # Whatever ends Kopf ends the process gracefully: the log says why, a restart begins anew.
             logger.exception("Watching ended in an error")
+        self._tell_end()
+
+    def _tell_end(self) -> None:
         self._loop.call_soon_threadsafe(self._ended.set)
 
     async def _operate(self) -> None:
         self._watching = asyncio.get_running_loop()
-        await kopf.operator(
+        pulse = asyncio.create_task(self._pulse())
+        try:
+            await self._run_kopf()
+        finally:
+            pulse.cancel()
+
+    async def _pulse(self) -> None:
+        while True:
+            self._pulse_at = time.monotonic()
+            await asyncio.sleep(_PULSE_SECONDS)
+
+    async def _run_kopf(self) -> None:
+        tasks = await kopf.spawn_tasks(
             registry=self._registry(),
             settings=_settings(),
             # Kopf would ask for a user name, which a container's numeric user has not got.
@@ -94,6 +120,15 @@ class Watch:
             namespaces=self._namespaces,
             stop_flag=self._stop,
         )
+        over, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        # The end of one kind's watch is the end of watching. Kopf would wait for the others, of which one can take
+        # its cancellation for a lost connection, and stay for ever.
+        self._tell_end()
+        for task in left:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=LEAVE_SECONDS)
+        for task in over:
+            task.result()
 
     def _registry(self) -> kopf.OperatorRegistry:
         """The handlers: hand over, nothing else; what an object means is for the worker to find out."""

@@ -160,7 +160,13 @@ class AllowedNamespaces(Model):
                 "has(self.selector) == (self.from == 'Selector')",
                 "is required with from: Selector, and only allowed then",
                 field="selector",
-            )
+            ),
+            rule(
+                "!has(self.selector) || (has(self.selector.matchLabels) && self.selector.matchLabels.size() > 0)"
+                " || (has(self.selector.matchExpressions) && self.selector.matchExpressions.size() > 0)",
+                "matchLabels or matchExpressions must name something; from: All opens it to all",
+                field="selector",
+            ),
         )
     )
 

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, first_error
 from cbr_operator.kinds.fields import Id
 from cbr_operator.kinds.schedule import ScheduleSpec
-from cbr_operator.kinds.selector import AnySelector
+from cbr_operator.kinds.selector import LabelSelector
 from cbr_operator.kinds.template import AsWritten, TemplateMetadata
 
 POLICIES = ResourceKind(
@@ -54,7 +54,7 @@ class ScheduleTemplate(Model):
 class PolicySpec(Model):
     """Which namespaces get Schedules, for which pairs of vaults, and what the Schedules are like."""
 
-    namespace_selectors: Annotated[tuple[AnySelector, ...], Field(min_length=1, max_length=32)]
+    namespace_selectors: Annotated[tuple[LabelSelector, ...], Field(min_length=1, max_length=32)]
     """Selectors of namespaces by their labels; a namespace is selected when one of them matches. An empty selector,
     written {}, selects all."""
     schedule_template: ScheduleTemplate

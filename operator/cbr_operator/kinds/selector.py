@@ -51,36 +51,14 @@ class Requirement(Model):
 
 
 class LabelSelector(Model):
-    """Labels that must all be there."""
+    """What labels must be like; an empty one, written {}, takes everything."""
 
     match_labels: Annotated[dict[str, LabelValue], Field(max_length=_MOST)] = Field(default_factory=dict)
     """Labels with just these values."""
     match_expressions: Annotated[tuple[Requirement, ...], Field(max_length=_MOST, json_schema_extra=_ATOMIC)] = ()
     """Demands on labels."""
 
-    model_config = ConfigDict(
-        json_schema_extra=validated(
-            rule(
-                "(has(self.matchLabels) && self.matchLabels.size() > 0)"
-                " || (has(self.matchExpressions) && self.matchExpressions.size() > 0)",
-                "matchLabels or matchExpressions must name something",
-            )
-        )
-    )
-
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels meet every demand; an empty selector matches nothing."""
-        if not self.match_labels and not self.match_expressions:
-            return False
+        """Whether these labels meet every demand."""
         same = all(labels.get(key) == value for key, value in self.match_labels.items())
         return same and all(each.matches(labels) for each in self.match_expressions)
-
-
-class AnySelector(LabelSelector):
-    """Labels that must all be there; an empty one, written {}, takes everything."""
-
-    model_config = ConfigDict(json_schema_extra=validated())
-
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether these labels meet every demand; of none, everything does."""
-        return not (self.match_labels or self.match_expressions) or super().matches(labels)

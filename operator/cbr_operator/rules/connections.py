@@ -126,10 +126,13 @@ def _denied(connection: Connection, what: str) -> str:
 
 
 def _is_open_to(allowed: AllowedNamespaces | None, labels: Mapping[str, str]) -> bool:
-    """Closed unless opened: without a word about namespaces, and with a selector that is not there."""
+    """Closed unless opened: without a word about namespaces, and with a selector that is missing or empty."""
     if allowed is None:
         return False
-    return allowed.from_ == "All" or (allowed.selector is not None and allowed.selector.matches(labels))
+    selector = allowed.selector
+    if allowed.from_ == "All" or selector is None:
+        return allowed.from_ == "All"
+    return bool(selector.match_labels or selector.match_expressions) and selector.matches(labels)
 
 
 def _has_source(allowed: Sequence[AllowedSource] | None, target: Target) -> bool:

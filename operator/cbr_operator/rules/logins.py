@@ -54,7 +54,9 @@ class LoginFailure:
 def judge_login(answer: LoginFacts, request: LoginRequest, *, now: datetime) -> Token | LoginFailure:
     """The token that came, or why none did; never with a word of the password."""
     facts = without_token(request.password, without_token(answer.token, answer.facts))
-    who = f"user {request.user_name!r} of {request.domain_name!r} at {request.endpoint}"
+    who = (
+        f"user {request.user_name!r} of {request.domain_name!r} at {request.endpoint} for project {request.project_id}"
+    )
     if facts.status is None:
         return LoginFailure(f"The login of {who} failed: {sentence(facts.failure or 'no answer came')}", refused=False)
     _, said = error_of(facts)

@@ -143,16 +143,16 @@ def _told(submission: Submission, verdict: Verdict, *, tracked: bool) -> tuple[S
     return unresolved_yet(verdict.said), None
 
 
-def reason_of(submission: Submission) -> Reason:
-    """Why nothing was submitted, in a word of ours: another version may have written one that we do not know."""
-    return Reason(submission.reason) if submission.reason in _ADVICE else Reason.SUBMITTING
-
-
 def _new_credential(submission: Submission, verdict: Verdict) -> str:
     """What ends the refusal of a credential."""
     if not verdict.for_good:
         return _MAY_MEND
     return _MEND_CONNECTION if submission.target.connection_uid else _ADVICE[Reason.AUTHENTICATION_FAILED]
+
+
+def reason_of(submission: Submission) -> Reason:
+    """Why nothing was submitted, in a word of ours: another version may have written one that we do not know."""
+    return Reason(submission.reason) if submission.reason in _ADVICE else Reason.SUBMITTING
 
 
 def unresolved_yet(said: str) -> Statement:

@@ -9,7 +9,7 @@ import sys
 import time
 from contextlib import suppress
 
-from ground.controlplane.assets import AssetsError, ensure_assets
+from ground.controlplane.assets import PROGRAMS, AssetsError, ensure_assets
 from ground.controlplane.controlplane import ControlPlane, ControlPlaneError
 from ground.controlplane.processes import ChildError
 
@@ -24,7 +24,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         if options.command == "assets":
-            print(ensure_assets())
+            print(ensure_assets(PROGRAMS))
             return 0
         return _run(controller_manager=options.controller_manager)
     except (AssetsError, ChildError, ControlPlaneError) as error:

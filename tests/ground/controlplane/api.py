@@ -2,11 +2,14 @@
 
 import json
 import ssl
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+TOO_MANY_REQUESTS = 429
 
 
 class ApiError(RuntimeError):
@@ -37,6 +40,9 @@ class Api:
     ) -> Any:
         """Send one request and return the decoded JSON, or the text where it is none.
 
+        A 429, as custom kinds answer for a moment after a start and after a change of their definition, had no
+        effect: it is asked again.
+
         Args:
             method: The HTTP method.
             path: With its query, e.g. ``/api/v1/namespaces``.
@@ -60,14 +66,19 @@ class Api:
             urllib.request.ProxyHandler({}),
             urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self.ca_file)),
         )
-        try:
-            with opener.open(request, timeout=timeout) as answer:
-                text = answer.read().decode()
-                is_json = answer.headers.get_content_type() == "application/json"
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ApiError(error.code, error.read().decode(errors="replace")) from None
-        return json.loads(text) if is_json else text
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                with opener.open(request, timeout=timeout) as answer:
+                    text = answer.read().decode()
+                    is_json = answer.headers.get_content_type() == "application/json"
+            except urllib.error.HTTPError as error:
+                with error:
+                    if error.code != TOO_MANY_REQUESTS or time.monotonic() > deadline:
+                        raise ApiError(error.code, error.read().decode(errors="replace")) from None
+                time.sleep(0.5)
+            else:
+                return json.loads(text) if is_json else text
 
     def kubeconfig(self, *, namespace: str = "default") -> dict[str, Any]:
         """What a kubeconfig file for this user says."""

@@ -1,4 +1,4 @@
-"""Finds or builds the Kubernetes programs that the control plane is made of.
+"""Finds or builds the Kubernetes programs that the control plane is made of, and Helm.
 
 ``KUBEBUILDER_ASSETS`` names the folder (the convention of controller-runtime's envtest); otherwise it lies in the
 user's cache, one for each state of the go.sum files. What the folder lacks is built from the Go modules beside
@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,18 +41,27 @@ class Program:
     """What a cold build takes on two cores."""
 
 
-PROGRAMS = (
+CONTROL_PLANE = (
     Program("etcd", "etcd", "go.etcd.io/etcd/server/v3", "half a minute"),
     Program("kube-apiserver", "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", "4 minutes"),
     Program("kube-controller-manager", "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", "1 minute"),
     Program("kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl", "half a minute"),
 )
+HELM = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "2 minutes")
+PROGRAMS = (*CONTROL_PLANE, HELM)
+"""Everything that ``make test`` runs."""
+NODE = (
+    Program("kubelet", "kubernetes", "k8s.io/kubernetes/cmd/kubelet", "3 minutes"),
+    Program("kube-scheduler", "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", "half a minute"),
+)
+"""What ``make e2e`` needs beside them."""
 
 
-def ensure_assets(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the folder that holds every program, building what it lacks, with progress lines on stderr.
+def ensure_assets(programs: Sequence[Program] = CONTROL_PLANE, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the folder that holds these programs, building what it lacks, with progress lines on stderr.
 
     Args:
+        programs: Those that are needed.
         environ: The environment: ``KUBEBUILDER_ASSETS``, ``XDG_CACHE_HOME``, ``PATH`` and what Go reads.
 
     Raises:
@@ -60,12 +69,12 @@ def ensure_assets(environ: Mapping[str, str] = os.environ) -> Path:
 
     """
     folder = assets_folder(environ)
-    if _missing(folder):
+    if _missing(folder, programs):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _build_missing(folder, environ)
+            _build_missing(folder, programs, environ)
         except OSError as error:
-            lacking = ", ".join(program.name for program in _missing(folder))
+            lacking = ", ".join(program.name for program in _missing(folder, programs))
             raise AssetsError(f"{folder} lacks {lacking}, which cannot be built into it: {error.strerror}") from error
     return folder
 
@@ -81,16 +90,16 @@ def assets_folder(environ: Mapping[str, str]) -> Path:
     return Path(cache) / "cbr-operator" / "assets" / digest.hexdigest()[:16]
 
 
-def _missing(folder: Path) -> list[Program]:
-    return [program for program in PROGRAMS if not os.access(folder / program.name, os.X_OK)]
+def _missing(folder: Path, programs: Sequence[Program]) -> list[Program]:
+    return [program for program in programs if not os.access(folder / program.name, os.X_OK)]
 
 
-def _build_missing(folder: Path, environ: Mapping[str, str]) -> None:
+def _build_missing(folder: Path, programs: Sequence[Program], environ: Mapping[str, str]) -> None:
     with _locked(folder):
         # Another process may have built them while we waited. Whatever is half-made now was left by a killed one.
         for left in folder.glob(f"{BUILDING}*"):
             shutil.rmtree(left, ignore_errors=True)
-        missing = _missing(folder)
+        missing = _missing(folder, programs)
         go = _go(environ) if missing else ""
         for step, program in enumerate(missing, start=1):
             where = f"{step} of {len(missing)}; about {program.takes} on two cores"

@@ -31,6 +31,15 @@ CONTROLLERS = (
 )
 
 
+# What ServiceAccounts ask for, so that a test can see which of their rights are used.
+AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts"]}, {"level": "None"}],
+}
+
+
 class ControlPlaneError(RuntimeError):
     """A program of the control plane did not come up; the message ends with the tail of its log."""
 
@@ -59,6 +68,14 @@ class ControlPlane:
     """Of a user in ``system:masters``."""
     kubeconfig: Path
     """The administrator's."""
+
+    # What is different when Pods run on it: see ground.node.
+    address = "127.0.0.1"
+    port = 0  # a free one
+    service_range = "10.0.0.0/24"
+    controllers: tuple[str, ...] = CONTROLLERS
+    apiserver_arguments: tuple[str, ...] = ("--authorization-mode=RBAC",)
+    controller_manager_arguments: tuple[str, ...] = ()
 
     def __init__(self, *, controller_manager: bool = False, deadline: float = 120) -> None:
         self._wants_controller_manager = controller_manager
@@ -132,12 +149,13 @@ class ControlPlane:
         # kube-apiserver is down, and until it listens connections are refused.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._reservation.bind(("127.0.0.1", 0))
-        self.url = f"https://127.0.0.1:{self._reservation.getsockname()[1]}"
+        self._reservation.bind((self.address, self.port))
+        self.url = f"https://{self.address}:{self._reservation.getsockname()[1]}"
         self.admin_token = secrets.token_urlsafe(24)
         self.ca_file = self.directory / "certificates" / "apiserver.crt"  # kube-apiserver writes it, its CA included
         self._write("tokens.csv", f'{self.admin_token},{ADMIN},{ADMIN},"system:masters"\n')
         self._write("serviceaccounts.key", new_private_key())
+        self._write("audit-policy.json", json.dumps(AUDIT_POLICY))
         self.kubeconfig = self._write("admin.kubeconfig", json.dumps(self.api().kubeconfig()))
 
     def start_apiserver(self) -> None:
@@ -150,18 +168,20 @@ class ControlPlane:
         self._run(
             "kube-apiserver",
             f"--etcd-servers=unix://{ETCD_SOCKET}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             "--endpoint-reconciler-type=none",  # it would refuse a loopback address
             f"--secure-port={self.url.rpartition(':')[2]}",
             "--permit-port-sharing",
             f"--cert-dir={self.ca_file.parent}",
             "--token-auth-file=tokens.csv",
-            "--authorization-mode=RBAC",
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=serviceaccounts.key",
             "--service-account-signing-key-file=serviceaccounts.key",
-            "--service-cluster-ip-range=10.0.0.0/24",
+            f"--service-cluster-ip-range={self.service_range}",
+            "--audit-policy-file=audit-policy.json",
+            "--audit-log-path=audit.log",
+            *self.apiserver_arguments,
         )
         self._wait("kube-apiserver", self._is_ready)
 
@@ -191,9 +211,10 @@ class ControlPlane:
             "kube-controller-manager",
             f"--kubeconfig={self.kubeconfig}",
             f"--root-ca-file={self.ca_file}",
-            f"--controllers={','.join(CONTROLLERS)}",
+            f"--controllers={','.join(self.controllers)}",
             "--leader-elect=false",
             "--secure-port=0",
+            *self.controller_manager_arguments,
         )
         self._wait("kube-controller-manager", lambda: self._exists("namespaces/default/serviceaccounts/default"))
 
@@ -246,6 +267,13 @@ class ControlPlane:
     def request(self, method: str, path: str, **options: Any) -> Any:
         """One request as the administrator; see ``Api.request``."""
         return self.api().request(method, path, **options)
+
+    def audited(self, service_account: str, *, namespace: str) -> list[dict[str, Any]]:
+        """What a ServiceAccount has asked for until now, as audit events (audit.k8s.io/v1), oldest first."""
+        user = f"system:serviceaccount:{namespace}:{service_account}"
+        with (self.directory / "audit.log").open(encoding="utf-8") as lines:
+            events = [json.loads(line) for line in lines if user in line]
+        return [event for event in events if event["user"]["username"] == user]
 
     def kubectl_environment(self, kubeconfig: Path | None = None) -> dict[str, str]:
         """The environment for a kubectl that is started otherwise than by ``kubectl``, e.g. to watch."""

@@ -51,6 +51,13 @@ class Calls:
         self.refused: Counter[str] = Counter()
         """Requests with a token that was refused, by token."""
 
+    def count_get(self, name: str, vault_id: str = "") -> None:
+        """A list was read."""
+        with self._lock:
+            self.gets[name] += 1
+            self.gets_of[name, vault_id] += 1
+            self._requests.append(Request(name, vault_id))
+
     def begin(self, call: Call) -> None:
         """A POST has come in."""
         with self._lock:
@@ -58,13 +65,6 @@ class Calls:
             self._requests.append(Request("replicate", call.vault_id, call.came))
             self._now[call.vault_id] += 1
             self.most_at_once[call.vault_id] = max(self.most_at_once[call.vault_id], self._now[call.vault_id])
-
-    def read(self, operation: str, vault_id: str = "") -> None:
-        """A GET has come in."""
-        with self._lock:
-            self.gets[operation] += 1
-            self.gets_of[operation, vault_id] += 1
-            self._requests.append(Request(operation, vault_id))
 
     def requests(self) -> list[Request]:
         """Every request for vaults, in the order in which they came."""

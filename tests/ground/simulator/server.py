@@ -153,7 +153,7 @@ class Cloud:
 
     async def _failed_read(self, request: web.Request, name: str) -> web.Response | None:
         """What goes wrong with a read, if something was ordered."""
-        self.calls.read(name, request.query.get("vault_id", ""))
+        self.calls.count_get(name, request.query.get("vault_id", ""))
         fault = self.read_faults.take(name)
         if fault.hang:
             await self._released.wait()
@@ -181,7 +181,7 @@ class Cloud:
         return web.json_response({"backups": page, "count": len(found), **_bounds(request)})
 
     async def _show_backup(self, request: web.Request) -> web.Response:
-        self.calls.read("backup")
+        self.calls.count_get("backup")
         now = self.now()
         state, backup = self._find_backup(request.match_info["project"], request.match_info["backup"], now)
         return web.json_response(
