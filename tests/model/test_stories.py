@@ -53,3 +53,11 @@ def test_a_namesake_that_a_result_comes_upon_is_decided_about() -> None:
         story.until("a is deleted and created anew")
         story.go_on()
         assert story.world.cloud.accepted == {"uid-1": 1, "uid-3": 1}
+
+
+def test_an_object_that_asks_for_the_clock_twice_gets_one_look() -> None:
+    """Of a stale view it is decided again and again, also while its look at the cloud's clock is under way."""
+    with told(lambda: World(followed=False)) as story:
+        story.until("process-1's patch_status: the object was changed just before")
+        story.until("news to process-1 are lost")
+        story.go_on()
