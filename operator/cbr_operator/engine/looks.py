@@ -1,6 +1,7 @@
 """Looks at a cloud's clock: one at a time for an endpoint and credential, shared by all who wait for it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from cbr_operator.rules.answers import Verdict, took_credential
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
+
+logger = logging.getLogger(__name__)
 
 
 class ClockLooks:
@@ -58,12 +61,17 @@ class ClockLooks:
         self._failures.pop(key, None)
 
     async def _look(self, shared: tuple[str, str], action: LookAtClock) -> None:
-        async with self._credentials.trial(action.credential) as usable:
-            failure = await self._ask(action) if usable else _REFUSED
-        for key in self._waiting.pop(shared):
-            if failure is not None:
-                self._failures[key] = failure
-            self._wake(key)
+        failure: Verdict | None = _DEFECT
+        try:
+            async with self._credentials.trial(action.credential) as usable:
+                failure = await self._ask(action) if usable else _REFUSED
+        except Exception:
+            logger.exception("A look at a cloud's clock met a defect of the operator; it is made again later")
+        finally:
+            for key in self._waiting.pop(shared):
+                if failure is not None:
+                    self._failures[key] = failure
+                self._wake(key)
 
     async def _ask(self, action: LookAtClock) -> Verdict | None:
         """What kept the look from going well."""
@@ -83,4 +91,7 @@ class ClockLooks:
 
 _REFUSED = Verdict(
     Outcome.NOT_SUBMITTED, Reason.AUTHENTICATION_FAILED, "the cloud has just refused the same access key for good"
+)
+_DEFECT = Verdict(
+    Outcome.NOT_SUBMITTED, Reason.ENDPOINT_UNREACHABLE, "the look at the cloud's clock met a defect of the operator"
 )
