@@ -13,7 +13,7 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import Verdict, took_credential
+from cbr_operator.rules.answers import Verdict, took_credential, without_key_id
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
@@ -78,6 +78,7 @@ class ClockLooks:
         credential = action.credential
         await self._pace.turn(credential.route, lane_of(action.target))
         facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
+        facts = without_key_id(credential, facts)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
             self._clocks.learn(action.target.endpoint, facts, or_none=True)
