@@ -12,11 +12,17 @@ from cbr_operator.engine.cache import Cache, Entry
 from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.schedules import ScheduleStore
 from cbr_operator.engine.worker import spread
-from cbr_operator.kinds.schedule import SCHEDULES
+from cbr_operator.kinds.policy import POLICY_LABEL
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.schedule import RUN_NOW, SCHEDULES
+from cbr_operator.rules.expiry import why_kept
 from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.schedule import short_run_now
 from ground.hand_clock import HandClock
 from ground.objects import DESTINATION, SOURCE, body, spec
+from ground.schedules import schedule
 
 
 class Ground:
@@ -72,6 +78,29 @@ def test_a_namesake_with_a_newer_version_takes_the_place_of_the_old_one() -> Non
 def test_an_object_that_cannot_be_read_is_kept_and_stands_nowhere() -> None:
     ground = Ground()
     assert ground.store("a", 1, status={"conditions": "nonsense"}) is None
+
+
+def test_of_what_anybody_may_write_only_that_is_kept_which_something_rests_on() -> None:
+    ground, much = Ground(), "x" * 200_000
+    ground.store("a", 1, metadata={"annotations": {"much": much, "argocd.argoproj.io/tracking-id": much}})
+    entry = ground.cache.get(("dr", "a"))
+    assert entry is not None
+    assert len(entry.packed) < 10_000
+    assert why_kept(Replication.from_json(entry.body)).startswith("Argo CD would")
+
+
+@pytest.mark.parametrize("labels", [{}, {POLICY_LABEL: "p"}])
+def test_a_schedule_s_annotations_are_kept_for_its_policy_alone(labels: dict[str, str]) -> None:
+    store = ScheduleStore(clock=HandClock(), moved=lambda _before, _after: None)
+    short, long = ({"x": "y", RUN_NOW: each} for each in ("today", "x" * 200_000))
+    for version, annotations in enumerate((short, long)):
+        metadata = {"resourceVersion": str(version), "annotations": annotations, "labels": labels}
+        store.store(schedule(metadata=metadata).model_dump(mode="json", by_alias=True))
+        entry = store.get(("dr", "nightly"))
+        assert entry is not None
+        run_now = short_run_now(annotations[RUN_NOW])
+        assert entry.body["metadata"]["annotations"] == (annotations if labels else {RUN_NOW: run_now})
+        assert short_run_now(run_now) == run_now
 
 
 def test_the_oldest_ready_object_is_in_front_and_a_holder_before_all() -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
-from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
+from cbr_operator.engine.store import Key, Store, Stored, annotations_of, key_of, pack, version_of
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.connection import Connection, ConnectionKey
 from cbr_operator.kinds.reasons import ConditionType
@@ -17,6 +17,7 @@ from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.connections import connection_of
 from cbr_operator.rules.copies import Copy, copy_of
+from cbr_operator.rules.expiry import marks_of
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import Place, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
@@ -134,12 +135,12 @@ class Cache(Store[Entry]):
         try:
             replication = Replication.from_json(body)
         except ValidationError:
-            return Entry(pack(body), uid, version, notes=notes)
+            return Entry(pack(body, annotations=marks_of(annotations_of(body))), uid, version, notes=notes)
         connection = self._connection(replication)
         target = target_of(replication, connection)
         succeeded = replication.status.condition(ConditionType.SUCCEEDED)
         return Entry(
-            packed=pack(body),
+            packed=pack(body, annotations=marks_of(annotations_of(body))),
             uid=uid,
             version=version,
             place=place_of(replication, connection),

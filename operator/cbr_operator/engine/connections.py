@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from cbr_operator.engine.store import Key, Store, Stored, pack, version_of
+from cbr_operator.engine.store import Key, Store, Stored, pack, trimmed, version_of
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, Connection, ConnectionKey
 from cbr_operator.kinds.replication import Replication
@@ -62,7 +62,7 @@ class Connections:
     def _store(self, kind: ResourceKind, clock: Clock) -> Store[ConnectionEntry]:
         def entry(body: Json, _: ConnectionEntry | None) -> ConnectionEntry:
             try:
-                connection = Connection.from_json(kind.kind, body)
+                connection = Connection.from_json(kind.kind, trimmed(body))
             except ValidationError:
                 connection = None
             return ConnectionEntry(pack(body), body["metadata"]["uid"], version_of(body), connection)

@@ -13,7 +13,7 @@ from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.removal import remove
 from cbr_operator.engine.schedules import ScheduleEntry, ScheduleStore
 from cbr_operator.engine.status_writer import StatusWriter
-from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
+from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, trimmed, version_of
 from cbr_operator.kinds.policy import FIELD_MANAGER, POLICIES, VAULT_PAIRS, ReplicationPolicy
 from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.ports import Clock, ConflictError, Json, Kube, KubeError, NotFoundError
@@ -75,7 +75,7 @@ def namespace_entry(body: Json, before: NamespaceEntry | None) -> NamespaceEntry
 def policy_entry(body: Json, before: PolicyEntry | None) -> PolicyEntry:  # noqa: ARG001 - nothing is kept
     """An entry of a policy."""
     try:
-        policy = ReplicationPolicy.from_json(body)
+        policy = ReplicationPolicy.from_json(trimmed(body))
     except ValidationError:
         logger.exception("A policy cannot be read; nothing is done about it", extra=named(POLICIES, key_of(body)))
         policy = None

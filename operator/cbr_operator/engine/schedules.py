@@ -13,16 +13,16 @@ from cbr_operator.engine.cache import Cache
 from cbr_operator.engine.controller import named
 from cbr_operator.engine.removal import remove
 from cbr_operator.engine.status_writer import StatusWriter
-from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
+from cbr_operator.engine.store import Key, Store, Stored, annotations_of, key_of, pack, version_of
 from cbr_operator.kinds.common import Metadata
 from cbr_operator.kinds.policy import POLICY_LABEL
 from cbr_operator.kinds.replication import REPLICATIONS
-from cbr_operator.kinds.schedule import SCHEDULES, Schedule, ScheduleReason
+from cbr_operator.kinds.schedule import RUN_NOW, SCHEDULES, Schedule, ScheduleReason
 from cbr_operator.ports import Clock, ConflictError, EventNote, Json, Kube, KubeError, NotFoundError
 from cbr_operator.rules.copies import Copy, copy_of_schedule
 from cbr_operator.rules.readiness import Readiness
 from cbr_operator.rules.runs import Run
-from cbr_operator.rules.schedule import decide_schedule
+from cbr_operator.rules.schedule import decide_schedule, short_run_now
 from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
     except ValidationError:
         copy = None  # its worker reports it
     return ScheduleEntry(
-        packed=pack(body),
+        packed=pack(body, annotations=_annotations(body)),
         uid=body["metadata"]["uid"],
         version=version_of(body),
         key=key_of(body),
@@ -67,6 +67,14 @@ def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
         unanswered=before.unanswered if before is not None else 0,
         copy=copy,
     )
+
+
+def _annotations(body: Json) -> dict[str, str]:
+    """What is kept of a Schedule's annotations; of a policy's all, for they are compared with the template's."""
+    there = annotations_of(body)
+    if POLICY_LABEL in (body["metadata"].get("labels") or {}):
+        return there
+    return {RUN_NOW: short_run_now(there[RUN_NOW])} if RUN_NOW in there else {}
 
 
 class ScheduleStore(Store[ScheduleEntry]):

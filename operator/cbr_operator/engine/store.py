@@ -4,8 +4,9 @@ An object is never replaced by an older version of itself, and one that was dele
 (protocol, section 6).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from pydantic_core import from_json, to_json
@@ -113,9 +114,19 @@ def version_of(body: Json) -> int:
     return int(body["metadata"]["resourceVersion"])
 
 
-def pack(body: Json) -> bytes:
-    """A body as it is kept."""
-    return to_json(body)
+def trimmed(body: Json, *, annotations: Mapping[str, str] = MappingProxyType({})) -> Json:
+    """A body with only these annotations: anybody may write 256 KiB of them into an object."""
+    return {**body, "metadata": {**body["metadata"], "annotations": dict(annotations)}}
+
+
+def pack(body: Json, *, annotations: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """A body as it is kept, with only these annotations."""
+    return to_json(trimmed(body, annotations=annotations))
+
+
+def annotations_of(body: Json) -> dict[str, str]:
+    """An object's annotations as they came."""
+    return body["metadata"].get("annotations") or {}
 
 
 def stored(body: Json, before: Stored | None) -> Stored:  # noqa: ARG001 - nothing is kept from before

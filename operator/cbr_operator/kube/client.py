@@ -24,7 +24,8 @@ from cbr_operator.ports import (
     UnavailableError,
 )
 
-PAGE_SIZE = 500
+PAGE_SIZE = 100
+"""Objects in an answer of a list: each may take 1.5 MiB."""
 CONNECTIONS = 64
 REQUEST_SECONDS = 10.0
 LIST_SECONDS = 60.0

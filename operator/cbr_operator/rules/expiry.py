@@ -1,5 +1,6 @@
 """Deleting what has ended, after spec.ttlSecondsAfterFinished, and when that must not be (protocol, section 7)."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from cbr_operator.kinds.common import Metadata
@@ -42,6 +43,11 @@ def why_kept(replication: Replication) -> str:
         return "whether the cloud took its call is not known; delete it once that has been looked into."
     owner = owner_of(replication.metadata)
     return f"{owner} would create it anew, and it would be submitted again; remove it there." if owner else ""
+
+
+def marks_of(annotations: Mapping[str, str]) -> dict[str, str]:
+    """Of an object's annotations those that ``owner_of`` looks for, without what they say."""
+    return {mark: "" for mark in _OWNERS if mark in annotations}
 
 
 def owner_of(metadata: Metadata) -> str:

@@ -96,10 +96,13 @@ def _recorded(table: Timetable, came: Due, why: str) -> Plan:
 
 def _asked(view: ScheduleView) -> str:
     """The value of the annotation that asks for a run, if it was not dealt with yet."""
-    value = view.schedule.metadata.annotations.get(RUN_NOW, "")
-    if len(value) > MAX_RUN_NOW:
-        value = f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
+    value = short_run_now(view.schedule.metadata.annotations.get(RUN_NOW, ""))
     return value if value != view.schedule.status.last_handled_run_now else ""
+
+
+def short_run_now(value: str) -> str:
+    """The value of the annotation as it is kept and echoed."""
+    return value if len(value) <= MAX_RUN_NOW else f"sha256:{hashlib.sha256(value.encode()).hexdigest()}"
 
 
 def _run_now_name(schedule: Schedule, asked: str) -> str:
