@@ -91,3 +91,17 @@ async def test_a_new_moment_takes_the_place_of_the_old_one_and_none_of_both() ->
         assert rung == []
         await clock.move(timedelta(seconds=50))
         assert rung == [A]
+
+
+async def test_moments_that_are_replaced_do_not_pile_up() -> None:
+    clock, rung = JumpingClock(), list[tuple[str, str]]()
+    async with running(clock, rung.append) as alarms:
+        for each in range(10_000):
+            alarms.set(A, clock.time + timedelta(days=300, seconds=each))
+        alarms.set(B, clock.time + timedelta(days=1))
+        assert len(alarms) < 100
+        await _turns()
+        await clock.move(timedelta(days=2))
+        assert rung == [B]
+        await clock.move(timedelta(days=300))
+        assert rung == [B, A]

@@ -28,8 +28,16 @@ class Alarms:
             self._moments.pop(key, None)
         elif self._moments.get(key) != moment:
             self._moments[key] = moment
-            heapq.heappush(self._order, (moment, key))
+            if len(self._order) > 2 * len(self._moments) + 64:  # moments far off that were replaced would pile up
+                self._order = [(each, of) for of, each in self._moments.items()]
+                heapq.heapify(self._order)
+            else:
+                heapq.heappush(self._order, (moment, key))
             self._set.set()
+
+    def __len__(self) -> int:
+        """How many moments are kept, with those that were replaced."""
+        return len(self._order)
 
     async def run(self) -> None:
         """Ring until cancelled."""
