@@ -4,12 +4,13 @@ import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbr_operator.kinds.policy import MAX_FAILED
+from cbr_operator.kinds.policy import MAX_FAILED, MAX_FAILED_OF_ONE, MAX_PAIRS
 from cbr_operator.kinds.selector import LabelSelector
 from cbr_operator.rules.pairs import read_pairs
 from cbr_operator.rules.policy import (
@@ -323,6 +324,27 @@ def test_failures_are_listed_a_hundred_and_counted_all() -> None:
     assert (status.namespaces.selected, status.namespaces.ready, status.namespaces.failed) == (251, 1, 250)
     assert (status.schedules, status.conditions[0].reason) == (2, "NamespacesFailed")
     assert "250 of 251" in status.conditions[0].message
+
+
+def test_one_namespace_leaves_room_in_the_list_for_the_others() -> None:
+    failures = decide_namespace(namespace(policy(), pairs="bad\n" * 90)).outcomes["uid-of-nightly"].failures
+    outcomes = {
+        name: Outcome(3, tuple(each.model_copy(update={"namespace": name}) for each in failures), 0, ())
+        for name in ("a", "b")
+    }
+    status = policy_status(policy(), outcomes, now=NOW)
+    assert [each.namespace for each in status.failed] == ["a"] * MAX_FAILED_OF_ONE + ["b"] * MAX_FAILED_OF_ONE
+
+
+def test_an_annotation_names_a_hundred_pairs_at_most() -> None:
+    lines = [f"{UUID(int=each)}={UUID(int=each + 1000)}" for each in range(MAX_PAIRS)]
+    assert read_pairs("\n".join(lines)).bad == ()
+    found = read_pairs("\n".join(["bad", *lines * 50]))
+    assert len(found.good) == MAX_PAIRS - 1
+    assert [each.partition(",")[0] for each in found.bad] == [
+        "line 1",
+        "line 101 and those after it are beyond the 100 pairs that may be named",
+    ]
 
 
 def test_no_namespace_selected_is_said() -> None:

@@ -29,6 +29,10 @@ FIELD_MANAGER = "cbr-operator-policy"
 LONGEST_NAME = 43
 """A Schedule's name is the policy's with 9 characters more, and has at most 52."""
 MAX_FAILED = 100
+MAX_FAILED_OF_ONE = 3
+"""Of one namespace, so that it leaves room for the others."""
+MAX_PAIRS = 100
+"""Of a namespace's annotation, as of a policy's targets."""
 """So many failures stand in a status; namespaces.failed is exact."""
 
 
@@ -61,8 +65,8 @@ class PolicySpec(Model):
     """What each Schedule is made from."""
     targets: Annotated[tuple[VaultPair, ...], Field(max_length=100)] = ()
     """Pairs of vaults for every selected namespace. Absent: each namespace names its own in its annotation
-    cbr-operator.io/vault-pairs, one "source=destination" a line; blank lines and lines that begin with # are
-    ignored."""
+    cbr-operator.io/vault-pairs, one "source=destination" a line, 100 at most; blank lines and lines that begin
+    with # are ignored."""
 
 
 class PolicyReason(StrEnum):

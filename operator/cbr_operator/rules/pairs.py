@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.fields import UUID
-from cbr_operator.kinds.policy import VAULT_PAIRS, PolicySpec
+from cbr_operator.kinds.policy import MAX_PAIRS, VAULT_PAIRS, PolicySpec
 from cbr_operator.rules.text import clip
 
 _ID = re.compile(UUID)
@@ -53,6 +53,9 @@ def read_pairs(text: str) -> Pairs:
         words = line.partition("#")[0].strip()
         if not words:
             continue
+        if len(good) + len(bad) == MAX_PAIRS:
+            bad.append(f"line {number} and those after it are beyond the {MAX_PAIRS} pairs that may be named")
+            break
         source, found, destination = (part.strip() for part in words.partition("="))
         wrong = [each for each in (source, destination) if not _ID.fullmatch(each)]
         if not found:

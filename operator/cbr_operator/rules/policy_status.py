@@ -5,6 +5,7 @@ from datetime import datetime
 
 from cbr_operator.kinds.policy import (
     MAX_FAILED,
+    MAX_FAILED_OF_ONE,
     NamespaceCounts,
     PolicyReason,
     PolicyStatus,
@@ -20,7 +21,7 @@ def policy_status(policy: ReplicationPolicy, outcomes: Mapping[str, Outcome], *,
         text = f"The spec cannot be read: {policy.spec_error}. Nothing is changed anywhere until it is mended."
         said = Readiness(ready=False, reason=PolicyReason.INVALID_POLICY, message=text, for_a_person=True)
         return with_readiness(policy.metadata, policy.status, said, now=now)
-    failures = [each for name in sorted(outcomes) for each in outcomes[name].failures]
+    failures = [each for name in sorted(outcomes) for each in outcomes[name].failures[:MAX_FAILED_OF_ONE]]
     failed = sum(1 for each in outcomes.values() if each.failures)
     copies = [copy for each in outcomes.values() for copy in each.newest_copies]
     known = [copy for copy in copies if copy is not None]
