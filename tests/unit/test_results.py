@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbr_operator.kinds.common import format_micro_time
+from cbr_operator.kinds.common import Condition, format_micro_time
+from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import (
@@ -28,6 +29,7 @@ from cbr_operator.rules.patches import difference, events_of, status_patch
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.results import LONGEST_PAUSE, Try, reduced, settled
 from cbr_operator.rules.view import Submit
+from ground.connections import cluster_connection, connection
 from ground.objects import NOW, replication, spec, view
 
 
@@ -315,6 +317,21 @@ def merged(target: Any, patch: Any) -> Any:
 
 def told_of(before: Replication, status: Status) -> list[EventNote]:
     return events_of(REPLICATIONS, before.metadata, before.status.conditions, status.conditions)
+
+
+def test_an_event_about_a_cluster_connection_names_no_secret() -> None:
+    of = cluster_connection()
+    text = "Secret 'cbr' in namespace 'cbr-operator' does not exist."
+    moment = of.metadata.creation_timestamp
+    after = Condition(type="Ready", status="False", reason="SecretNotFound", message=text, last_transition_time=moment)
+    [note] = events_of(CLUSTER_CONNECTIONS, of.metadata, (), [after])
+    assert (note.reason, note.warning) == ("SecretNotFound", True)
+    assert (
+        note.note
+        == f"Ready is False: SecretNotFound. The status of {CLUSTER_CONNECTIONS.kind} {of.metadata.name} says more."
+    )
+    [note] = events_of(CONNECTIONS, connection().metadata, (), [after])
+    assert note.note == text
 
 
 def test_events_tell_each_new_reason_once_and_not_the_ordinary_ones() -> None:

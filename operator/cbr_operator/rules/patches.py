@@ -56,7 +56,11 @@ def difference(before: Json, after: Json) -> Json:
 def events_of(
     kind: ResourceKind, metadata: Metadata, before: Iterable[Condition], after: Iterable[Condition]
 ) -> list[EventNote]:
-    """One Event for each reason that a status write brings in; the same reason in two conditions is told once."""
+    """One Event for each reason that a status write brings in; the same reason in two conditions is told once.
+
+    Events about cluster-scoped objects lie in ``default``, where tenants may read them: the message stays in the
+    object, for it may name Secrets.
+    """
     known = {(each.type, each.reason) for each in before}
     told: dict[str, EventNote] = {}
     for each in after:
@@ -65,7 +69,11 @@ def events_of(
         if (each.type, each.reason) not in known and each.reason not in _UNTOLD and each.reason not in told:
             failed = each.status == FALSE and each.reason != Reason.NOT_NEEDED
             warning = failed or each.reason in _WARNINGS
-            told[each.reason] = note_about(kind, metadata, warning=warning, reason=each.reason, note=each.message)
+            elsewhere = (
+                f"{each.type} is {each.status}: {each.reason}. The status of {kind.kind} {metadata.name} says more."
+            )
+            note = each.message if metadata.namespace else elsewhere
+            told[each.reason] = note_about(kind, metadata, warning=warning, reason=each.reason, note=note)
     return list(told.values())
 
 
