@@ -104,6 +104,22 @@ def metrics() -> Metrics:
     return Metrics(Gauges(lambda: {"Replicating": 2}, lambda: copies, lambda: 5, lambda: 1.5, lambda: True))
 
 
+def test_metrics_are_made_anew_after_two_seconds_however_often_they_are_asked_for() -> None:
+    asked, now = [0], [100.0]
+
+    def replications() -> dict[str, int]:
+        asked[0] += 1
+        return {"Replicating": asked[0]}
+
+    told = Metrics(Gauges(replications, dict, lambda: 5, lambda: 1.5, lambda: True), now=lambda: now[0])
+    before = asked[0]
+    first = told.render()
+    now[0] += 1.9
+    assert (told.render(), asked[0]) == (first, before + 1)
+    now[0] += 0.1
+    assert (told.render() != first, asked[0]) == (True, before + 2)
+
+
 def test_counters_and_gauges_are_rendered() -> None:
     told = metrics()
     told.count_submission("Submitted")

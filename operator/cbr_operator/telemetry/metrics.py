@@ -1,5 +1,6 @@
 """Prometheus metrics. Counters count what this process did; gauges are computed from the cache at scrape."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from prometheus_client.registry import Collector
 
 # A replicate call takes a fraction of a second or, when something is wrong, up to its time-out of a minute.
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+RENDERED_LASTS = 2.0
+"""Seconds for which /metrics says the same, whoever asks how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,11 @@ class Gauges:
 class Metrics(Collector):
     """All metrics, in a registry of their own."""
 
-    def __init__(self, gauges: Gauges) -> None:
+    def __init__(self, gauges: Gauges, *, now: Callable[[], float] = time.monotonic) -> None:
+        """``now``: seconds on a clock that never jumps."""
         self._gauges = gauges
+        self._now = now
+        self._rendered = float("-inf"), b""
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -108,5 +115,8 @@ class Metrics(Collector):
         self._dropped.inc()
 
     def render(self) -> bytes:
-        """The text format, version 0.0.4."""
-        return generate_latest(self._registry)
+        """The text format, version 0.0.4, as it was two seconds ago or later: it is made of everything there is."""
+        now = self._now()
+        if now - self._rendered[0] >= RENDERED_LASTS:
+            self._rendered = now, generate_latest(self._registry)
+        return self._rendered[1]
