@@ -30,6 +30,8 @@ class Notes:
     """What this process remembers of an object beside what its status says; it may be forgotten at any time."""
 
     waiting_since: datetime | None = None
+    in_front: bool = False
+    """What it has waited for since then: a slot for its call, and not its vault."""
     tried: bool = False
     older: bool = False
     """It was there before this process led, which has not called for it yet."""
