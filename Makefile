@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv assets crds manifests lint test e2e e2e-packages demo bench lock clean
+.PHONY: help venv assets crds manifests lint test e2e e2e-packages demo bench lock explore clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,7 +45,9 @@ lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/lint-imports --no-logo >&2
 
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
-	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
+	@# Three at a time: what has an API server mostly waits. The model has all cores for itself.
+	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal --ignore=tests/e2e --ignore=tests/model
+	@$(BIN)/python -m pytest --quiet tests/model
 
 e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
 	@$(BIN)/python -m pytest --quiet tests/e2e
@@ -67,6 +69,9 @@ lock: ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for the
 	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --output-file requirements/run.txt
 	@PATH="$(BIN):$$PATH" $(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	@PATH="$(BIN):$$PATH" $(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+
+explore: venv ## Explore the model further than make test does: DEEPER=1 fault more on each way, EXAMPLES=5000 random ways
+	@EXPLORE_DEEPER='$(DEEPER)' EXPLORE_EXAMPLES='$(or $(EXAMPLES),5000)' $(BIN)/python -m pytest --quiet tests/model
 
 clean: ## Remove .venv and every cache in the checkout (the built Kubernetes programs stay in the user's cache)
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

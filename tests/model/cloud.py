@@ -30,6 +30,10 @@ class Sight(Enum):
     TOO_LATE = "later than the settle time, which assumption 2 rules out"
 
 
+_LOGGED = {Sight.LATE: LATE, Sight.TOO_LATE: TOO_LATE}
+"""Seconds until the operation log shows a call."""
+
+
 @dataclass(frozen=True)
 class Traits:
     """What kind of cloud it is."""
@@ -81,7 +85,7 @@ class Cloud:
                 backup=backup,
                 begun=time,
                 shown=time + self._delay(number),
-                logged=time + (TOO_LATE if self.traits.sight is Sight.TOO_LATE else 0.0),
+                logged=time + _LOGGED.get(self.traits.sight, 0.0),
             )
             for number, backup in enumerate(self.traits.backups)
         ]
@@ -144,9 +148,7 @@ def _line(record: Record, time: float) -> dict[str, Any]:
     return {
         "status": "success" if time >= record.begun + COPYING else "running",
         "created_at": _moment(record.begun),
-        "extra_info": {
-            "replication": {"source_backup_id": record.backup, "destination_region": DESTINATION["region"]}
-        },
+        "extra_info": {"replication": {"source_backup_id": record.backup, "destination_region": DESTINATION["region"]}},
     }
 
 

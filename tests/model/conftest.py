@@ -17,16 +17,13 @@ TOLD: list[str] = []
 @pytest.fixture(scope="session")
 def explorations(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Explored]]]:
     """All explorations that the tests of this session ask for, the longest first, under way."""
-    names = {item.callspec.params["world"] for item in request.session.items if _asks(item)}
+    items = [each for each in request.session.items if isinstance(each, pytest.Function)]
+    names = {str(each.callspec.params["world"]) for each in items if "exploration" in each.fixturenames}
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
         jobs = {name: pool.submit(explored, name) for name in sorted(names, key=lambda each: -depth_of(each))}
         yield jobs
         for job in jobs.values():
             job.cancel()
-
-
-def _asks(item: pytest.Item) -> bool:
-    return isinstance(item, pytest.Function) and "explorations" in item.fixturenames and hasattr(item, "callspec")
 
 
 @pytest.fixture
@@ -51,7 +48,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("explored")
     for depth in sorted({each.depth for each in _EXPLORED}):
         these = [each for each in _EXPLORED if each.depth == depth]
-        states, steps, paths = (sum(getattr(each.count, what) for each in these) for what in ("states", "steps", "paths"))
+        states, steps, paths = (
+            sum(getattr(each.count, what) for each in these) for what in ("states", "steps", "paths")
+        )
         terminalreporter.write_line(
             f"every way with at most {depth} faults, in {len(these)} worlds: {states} states, {steps} steps, "
             f"{paths} ways, {sum(each.seconds for each in these):.0f} s of one core"

@@ -189,7 +189,7 @@ class _Walk:
             self.see([it.cancelled(), getattr(it, "_when", None)])
             if not it.cancelled():
                 self.see(it._callback)  # type: ignore[attr-defined]
-                self.see(it._args)  # type: ignore[attr-defined]
+                self.see(it._args)
 
     def error(self, it: BaseException) -> None:
         self.seen.append(repr(it))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import EventNote, Facts, Json
+from model.spelling import caller_of
 
 if TYPE_CHECKING:
     from model.process import Process, Request
@@ -85,8 +86,6 @@ class Laws:
 
     def sent(self, request: "Request") -> None:
         """A call is on its way to the cloud."""
-        from model.world import caller_of
-
         process, uid = request.process, caller_of(request.what["target"].endpoint)
         alone = len(self.world.processes) == 1
         for call in self.calls:
@@ -124,18 +123,18 @@ class Laws:
                 self.unknown[call.uid] += call.facts is None or bool(call.facts.status and call.facts.status < 500)
         self.calls = [each for each in self.calls if each.process is not process]
 
-    def told(self, process: "Process", note: EventNote) -> None:
+    def told(self, note: EventNote) -> None:
         """A process posts an Event."""
         self.told_of[note.regarding["uid"]] += note.note
 
-    def wrote(self, process: "Process", before: Json, after: Json) -> None:
+    def wrote(self, before: Json, after: Json) -> None:
         """A status was written."""
         uid = after["metadata"]["uid"]
         old, new = before["status"], after["status"]
         was, is_ = _succeeded(old), _succeeded(new)
-        if was["status"] != "Unknown" and (is_["status"], is_["reason"]) != (was["status"], was["reason"]):
-            if was["reason"] != Reason.OUTCOME_UNRESOLVED:
-                raise BrokenLawError(f"{uid} had ended as {was['reason']} and is {is_['reason']} now")
+        changed = (is_["status"], is_["reason"]) != (was["status"], was["reason"])
+        if changed and was["status"] != "Unknown" and was["reason"] != Reason.OUTCOME_UNRESOLVED:
+            raise BrokenLawError(f"{uid} had ended as {was['reason']} and is {is_['reason']} now")
         first = old.get("submission", {}).get("firstUnknownAt")
         if first is not None and new.get("submission", {}).get("firstUnknownAt") != first:
             raise BrokenLawError(f"the first unknown attempt of {uid} is forgotten")
@@ -190,12 +189,11 @@ class Laws:
     def _status(self, uid: str) -> dict[str, Any] | None:
         for body in self.world.api.objects.values():
             if body["metadata"]["uid"] == uid:
-                return body["status"]
+                status: dict[str, Any] = body["status"]
+                return status
         return None
 
 
 def _succeeded(status: Json) -> Json:
-    for each in status.get("conditions", ()):
-        if each["type"] == "Succeeded":
-            return each
-    return {"status": "Unknown", "reason": ""}
+    said: list[Json] = [each for each in status.get("conditions", ()) if each["type"] == "Succeeded"]
+    return said[0] if said else {"status": "Unknown", "reason": ""}

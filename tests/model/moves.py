@@ -220,6 +220,8 @@ def _from_outside(world: World) -> Iterator[Move]:
             yield from _ends_of_process(world, process)
         if len(leading) == 1:
             yield Move("a second operator leads, too", world.start)
+    if not world.people:
+        return
     for process in leading:
         if process.sweepers:
             yield Move(f"{process.name} sweeps", process.sweep)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cbr_operator.engine.engine import Engine, World
-from cbr_operator.engine.sweep import SWEEP_SECONDS
+from cbr_operator.engine.sweep import FIRST_SWEEP_SECONDS, SWEEP_SECONDS
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.replication_status import Target
@@ -71,7 +71,7 @@ class Process:
     """The world's time."""
     skew: float
     """Its wall clock less the right time, in seconds."""
-    told: Callable[["Process", EventNote], None]
+    told: Callable[[EventNote], None]
     """Is given the Events that it posts."""
     number: Callable[[], int]
     """Numbers all requests of all processes in the order in which they were made."""
@@ -86,7 +86,7 @@ class Process:
     over: bool = False
 
     def __post_init__(self) -> None:
-        self.loop = ModelLoop(self.now)
+        self.loop = ModelLoop(self.now)  # type: ignore[abstract]  # what it lacks nobody calls
         self.sweepers: list[asyncio.Future[None]] = []
         """They sleep between two sweeps."""
         policy = Policy(
@@ -100,7 +100,7 @@ class Process:
             cloud=CloudPort(self),
             clock=ClockPort(self),
             may_send=lambda: not self.leaving,
-            post=lambda note: self.told(self, note),
+            post=self.told,
             count_submission=lambda _: None,
             count_status_write=lambda _: None,
         )
@@ -133,7 +133,7 @@ class Process:
     def sweep(self) -> None:
         """Its sweepers have slept for long enough: they may have begun before the story."""
         for sleeper in self.sweepers:
-            sleeper.done() or sleeper.set_result(None)
+            _finish(sleeper)
 
     def tell_to_stop(self) -> None:
         """SIGTERM, or the Lease is lost."""
@@ -163,6 +163,11 @@ class Process:
         return future
 
 
+def _finish(sleep: asyncio.Future[None]) -> None:
+    if not sleep.done():
+        sleep.set_result(None)
+
+
 class ClockPort:
     """The machine's clocks: one on the wall, which may be wrong, and one that only goes on."""
 
@@ -178,9 +183,9 @@ class ClockPort:
     async def sleep(self, seconds: float) -> None:
         process = self._process
         done = process.loop.create_future()
-        if seconds == SWEEP_SECONDS:
+        if seconds in (FIRST_SWEEP_SECONDS, SWEEP_SECONDS):
             process.sweepers = [each for each in (*process.sweepers, done) if not each.done()]
-        timer = process.loop.call_later(seconds, lambda: done.done() or done.set_result(None))
+        timer = process.loop.call_later(seconds, _finish, done)
         try:
             await done
         finally:

@@ -1,13 +1,13 @@
 """What the two servers make of a request when it reaches them."""
 
-from datetime import datetime
 from typing import Any
 
 from cbr_operator.ports import Facts, KubeError, Page
 from model.cloud import answered, date_offset, failed
 from model.process import Request
+from model.spelling import caller_of
 from model.times import FIRST_MOMENT, NOON
-from model.world import World, caller_of
+from model.world import World
 
 
 def perform(world: World, request: Request) -> Any:
@@ -34,7 +34,7 @@ def _patch_status(world: World, request: Request) -> Any:
     namespace, name, patch = request.what["namespace"], request.what["name"], request.what["patch"]
     before = world.api.get(namespace, name)
     after = world.api.patch_status(namespace, name, patch)
-    world.laws.wrote(request.process, before, after)
+    world.laws.wrote(before, after)
     return after
 
 
@@ -62,7 +62,7 @@ def _list_operation_logs(world: World, request: Request) -> Facts:
     world.cloud.reads += 1
     if not world.traits.has_log:
         return failed(404, "", "There is no such path.", offset=offset(world, request))
-    since: datetime = request.what["since"]
+    since = request.what["since"]
     body = world.cloud.log(time=world.time, since=FIRST_MOMENT + (since - NOON).total_seconds())
     return answered(200, body, offset=offset(world, request))
 

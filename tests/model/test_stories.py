@@ -28,3 +28,36 @@ def test_a_late_answer_keeps_when_the_first_unknown_attempt_was() -> None:
         (body,) = story.world.api.objects.values()
         assert body["status"]["submission"]["outcome"] == "Submitted"
         assert body["status"]["submission"]["firstUnknownAt"]
+
+
+def test_what_another_object_follows_is_not_adopted() -> None:
+    """The other one's call falls into the window of a first call that was lost, and of a second one."""
+    with told(lambda: World(names=("a", "b"))) as story:
+        story.until("process-1's replicate: lost on its way")  # a's
+        story.until("process-1's replicate: answered")  # b's, while a pauses
+        story.until("process-1's replicate: lost on its way")  # a's second and last
+        story.go_on()
+        outcomes = {
+            name: body["status"]["submission"]["outcome"] for (_, name), body in story.world.api.objects.items()
+        }
+        assert outcomes == {"a": "Unresolved", "b": "Submitted"}
+
+
+def test_a_namesake_that_a_result_comes_upon_is_decided_about() -> None:
+    """The result is read again just when another namesake was created, of which no news have come yet."""
+    with told(World) as story:
+        story.until("process-1's replicate: answered")
+        story.until("a is deleted and created anew")
+        story.until("process-1's patch_status: done")
+        story.until("time passes")
+        story.until("a is deleted and created anew")
+        story.go_on()
+        assert story.world.cloud.accepted == {"uid-1": 1, "uid-3": 1}
+
+
+def test_an_object_that_asks_for_the_clock_twice_gets_one_look() -> None:
+    """Of a stale view it is decided again and again, also while its look at the cloud's clock is under way."""
+    with told(lambda: World(followed=False)) as story:
+        story.until("process-1's patch_status: the object was changed just before")
+        story.until("news to process-1 are lost")
+        story.go_on()

@@ -12,24 +12,11 @@ from model.api_server import SECRET, ApiServer
 from model.cloud import Cloud, Traits
 from model.laws import LOG, Laws
 from model.process import Process, Request
+from model.spelling import endpoint_of
 from model.times import FIRST_MOMENT
 
-_HOST = "cbr.region1.myhuaweicloud.com"
-_LETTERS = [place for place, letter in enumerate(_HOST) if letter.isalpha()]
 PLENTY = 1200
 """Seconds: the deadlines of the objects here, so that every story has an end."""
-
-
-def endpoint_of(uid: str) -> str:
-    """The endpoint as this object spells it: one place for the operator, and a mark by which a call is known here."""
-    place = _LETTERS[int(uid.removeprefix("uid-"))]
-    return f"https://{_HOST[:place]}{_HOST[place].upper()}{_HOST[place + 1 :]}"
-
-
-def caller_of(endpoint: str) -> str:
-    """The uid of the object that spells the endpoint so."""
-    place = next(place for place, letter in enumerate(endpoint.removeprefix("https://")) if letter.isupper())
-    return f"uid-{_LETTERS.index(place)}"
 
 
 @dataclass(eq=False)
@@ -43,6 +30,9 @@ class World:
 
     followed: bool = True
     """The objects want their copying followed; else a story ends with the submission."""
+
+    people: bool = True
+    """Somebody may delete, create and suspend objects while the operator is at work."""
 
     def __post_init__(self) -> None:
         LOG.clear()

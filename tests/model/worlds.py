@@ -11,7 +11,7 @@ from model.explorer import Count, explore
 from model.moves import answer_later, moves
 from model.world import World
 
-DEEPER = int(os.environ.get("EXPLORE_DEEPER", "0"))
+DEEPER = int(os.environ.get("EXPLORE_DEEPER") or 0)
 """So many more moves that are not the plain one than in a usual run: ``make explore``."""
 PROCESSES = os.cpu_count() or 1
 
@@ -26,17 +26,19 @@ _CLOUDS = {
     "a vault without backups": Traits(backups=()),
 }
 _CLOCKS = {
-    "": (),
-    ", the first machine's clock ahead": (600.0,),
-    ", the next machine's clock ahead": (0.0, 600.0),
-    ", the next machine's clock behind": (0.0, -600.0),
+    "the first machine's clock ahead": (600.0,),
+    "the next machine's clock ahead": (0.0, 600.0),
+    "the next machine's clock behind": (0.0, -600.0),
 }
-ONE = {
-    f"{cloud}{clocks}": partial(World, traits=traits, skews=skews)
-    for clocks, skews in _CLOCKS.items()
-    for cloud, traits in _CLOUDS.items()
+ONE: dict[str, Callable[[], World]] = {
+    **{cloud: partial(World, traits=traits) for cloud, traits in _CLOUDS.items()},
+    **{
+        f"{cloud}, {clocks}": partial(World, traits=_CLOUDS[cloud], skews=skews)
+        for clocks, skews in _CLOCKS.items()
+        for cloud in ("a plain cloud", "records that appear late")
+    },
 }
-TWO = {
+TWO: dict[str, Callable[[], World]] = {
     f"two objects, {cloud}": partial(World, traits=_CLOUDS[cloud], names=("a", "b"))
     for cloud in ("a plain cloud", "records that appear late", "records in the operation log alone")
 }
@@ -57,8 +59,10 @@ def _during_a_sweep() -> World:
 
 
 ONE["an object created during a sweep"] = _during_a_sweep
-DEEP = {
-    f"{cloud}, not followed": partial(World, traits=_CLOUDS[cloud], followed=False)
+DEEP: dict[str, Callable[[], World]] = {
+    f"{cloud}, servers and processes alone, not followed": partial(
+        World, traits=_CLOUDS[cloud], followed=False, people=False
+    )
     for cloud in ("a plain cloud", "records that appear late")
 }
 WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}

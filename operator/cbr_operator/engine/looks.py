@@ -42,9 +42,9 @@ class ClockLooks:
     def start(self, key: Key, action: LookAtClock) -> None:
         """Look, or wait for the look that is under way."""
         shared = comparable_endpoint(action.target.endpoint), action.credential.owner
-        waiting = self._waiting.setdefault(shared, {})
-        waiting[key] = None
-        if len(waiting) == 1:
+        under_way = shared in self._waiting
+        self._waiting.setdefault(shared, {})[key] = None
+        if not under_way:
             task = asyncio.create_task(self._look(shared, action))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -133,9 +133,11 @@ class Publisher:
             body = await self._kube.get(REPLICATIONS, namespace=metadata.namespace, name=metadata.name)
         except NotFoundError:
             return None
-        self._cache.store(body)
         current = Replication.from_json(body)
-        return current if current.metadata.uid == metadata.uid else None
+        if current.metadata.uid != metadata.uid:
+            return None  # a namesake is the watch's to tell of: stored here, it would be no news, and never be decided
+        self._cache.store(body)
+        return current
 
     async def _read_until_known(self, replication: Replication) -> Replication | None:
         delay = FIRST_RETRY

@@ -109,8 +109,7 @@ def key_of(body: Json) -> Key:
 
 
 def version_of(body: Json) -> int:
-    """An object's resourceVersion; they are compared as numbers (source: KEP-5504,
-    "Comparable Resource Version")."""
+    """An object's resourceVersion; they are compared as numbers (source: KEP-5504)."""
     return int(body["metadata"]["resourceVersion"])
 
 

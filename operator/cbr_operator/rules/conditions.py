@@ -1,4 +1,4 @@
-"""The only builder of conditions: three statements in, the five conditions out (docs/kinds/checkpointreplication.md)."""
+"""The only builder of conditions: three statements in, the five conditions out."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -69,7 +69,7 @@ def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memor
 
 
 def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
-    """The cloud says that the copying is not needed: what another call has under way to this destination is followed."""
+    """The copying is not needed, the cloud says: what another call copies to this destination is followed."""
     wanted = wanted_by(view.replication)
     found = [
         each
