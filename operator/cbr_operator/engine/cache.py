@@ -31,12 +31,16 @@ class Notes:
 
     waiting_since: datetime | None = None
     in_front: bool = False
-    """What it has waited for since then: a slot for its call, and not its vault."""
+    """Whether it has waited for a slot since then, and not for its vault."""
     tried: bool = False
     older: bool = False
     """It was there before this process led, which has not called for it yet."""
     memory: Memory = NOTHING_REMEMBERED
     """Of its looks at the cloud."""
+
+    def waiting(self, *, in_front: bool) -> datetime | None:
+        """Since when it has waited for the same as now: anew once it comes in front, or somebody before it."""
+        return self.waiting_since if self.in_front == in_front else None
 
 
 @dataclass(slots=True)

@@ -123,7 +123,6 @@ class Worker:
         route = credential.route if isinstance(credential, Credential) else DIRECT
         look = self._.pollers.result_for(key)
         in_front = self._.lanes.in_front_of(entry.place) if entry.place is not None else None
-        waits_for_the_same = entry.notes.in_front == (in_front is None)
         return View(
             policy=self._.policy,
             replication=replication,
@@ -135,7 +134,7 @@ class Worker:
             credential=credential,
             refusals=self._.cache.refusals(hold_key(replication, target)),
             in_front=in_front,
-            waiting_since=entry.notes.waiting_since if waits_for_the_same else None,
+            waiting_since=entry.notes.waiting(in_front=in_front is None),
             clock_offset=self._.clocks.offset(endpoint),
             cloud_has_no_clock=self._.clocks.has_none(endpoint),
             look_failed=self._.looks.failure_for(key),

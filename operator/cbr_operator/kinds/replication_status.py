@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Target(Model):
-    """What is really called. Resolving and following use it, whatever the connection says later."""
+    """What is really called. Resolving and tracking use it, whatever the connection says later."""
 
     endpoint: str = ""
     """URL of the endpoint."""

@@ -14,8 +14,8 @@ _NAMED = 5
 """So many failed backups are named in a message; the list holds all of them."""
 _TO_RUN_AGAIN = "To copy what is missing, mend that and create a new resource: what has its copy is not copied again."
 _LEADS = {
-    Reason.AUTHENTICATION_FAILED: "The cloud refuses the token, so the copying goes on unseen. Put a new token into "
-    "the Secret (with a connection, its status says what to do): tracking goes on within a minute of that.",
+    Reason.AUTHENTICATION_FAILED: "The cloud refuses the credential, so the copying goes on unseen. Put a new token "
+    "into the Secret (with a connection, its status says what to do): tracking goes on within a minute of that.",
     Reason.PERMISSION_DENIED: "The credential may not read the records, so the copying goes on unseen. Give its user "
     f"the permissions {PERMISSIONS} in the source project; tracking goes on by itself.",
     Reason.WAITING_FOR_SECRET: "The token cannot be read, so the copying goes on unseen. Tracking goes on by itself "
