@@ -178,6 +178,21 @@ def test_an_object_behind_another_speaks_of_it_once_after_ten_seconds() -> None:
     assert moved.status == again.status
 
 
+def test_behind_a_free_vault_what_waited_for_it_says_once_that_it_waits_for_a_slot() -> None:
+    since = NOW - timedelta(seconds=10)
+    behind = decide(view(in_front=place_of(replication("older")), waiting_since=since))
+    assert behind.status is not None
+    waits = replication(status=behind.status.to_json())
+    silent = decide(view(waits, slot_free=False))
+    assert (silent.status, silent.again, silent.in_line) == (None, 10.0, True)
+    spoken = decide(view(waits, slot_free=False, waiting_since=since))
+    assert spoken.status is not None
+    assert reasons(spoken)[1] == ("Unknown", "Submitting")
+    told = replication(status=spoken.status.to_json())
+    assert decide(view(told, slot_free=False, waiting_since=since)).status == told.status
+    assert decide(view(told, in_front=place_of(replication("older")))).status is None
+
+
 def test_a_full_endpoint_holds_the_front_of_the_line_too() -> None:
     decision = decide(view(slot_free=False, waiting_since=NOW - timedelta(minutes=1)))
     assert (decision.action, decision.in_line) == (None, True)

@@ -221,7 +221,10 @@ class Engine:
         self._planning.ran(run)
 
     def _gone(self, entry: Entry) -> None:
-        """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""
+        """An object was deleted: its looks end. Its call holds the lane until it must have shown.
+
+        Source: protocol, section 5.
+        """
         key = key_of(entry.body)
         self._pollers.drop(key)
         self.queue.add_after(key, None)

@@ -1,4 +1,4 @@
-"""The Kube port over plain HTTP; generated models cost three times the CPU (reference: kubernetes-facts)."""
+"""The Kube port over plain HTTP; the kubernetes package's generated models cost three times the CPU."""
 
 import base64
 import io

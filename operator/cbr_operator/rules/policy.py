@@ -23,7 +23,7 @@ from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.ports import Json
 from cbr_operator.rules.conditions import FALSE
 from cbr_operator.rules.pairs import Pair, pairs_for
-from cbr_operator.rules.text import clip
+from cbr_operator.rules.text import clip, sentence
 
 _LONGEST_MESSAGE = 512
 
@@ -172,7 +172,10 @@ def _outcome(
         copies.append(known.schedule.status.newest_copy_time if known is not None else None)
         there += known is not None
         if wish.name in view.refused:
-            text = f"The API server does not take Schedule {wish.name!r}: {view.refused[wish.name]}"
+            text = (
+                f"The API server does not take Schedule {wish.name!r}: {clip(sentence(view.refused[wish.name]), 300)} "
+                "Mend what it names: the policy's template, a quota, an admission policy. It is tried again by itself."
+            )
             failures.append(_failure(view, PolicyReason.APPLY_REFUSED, text))
         elif known is not None and (trouble := _trouble(known)):
             failures.append(_failure(view, PolicyReason.SCHEDULE_NOT_READY, f"Schedule {wish.name!r}: {trouble}"))

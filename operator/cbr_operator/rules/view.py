@@ -88,7 +88,7 @@ class View:
     in_front: Place | None = None
     """Who has this object's lane, or comes before it."""
     waiting_since: datetime | None = None
-    """Since when it has stood ready in line."""
+    """Since when it has stood ready in line and waited for the same: its vault, or, in front of the line, a slot."""
     clock_offset: float | None = None
     """The cloud's clock minus ours, in seconds; None: not known, look first."""
     look_failed: Verdict | None = None
