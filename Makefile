@@ -45,7 +45,9 @@ lint: venv ## Check style, types and the direction of imports
 	@$(BIN)/lint-imports --no-logo >&2
 
 test: assets lint ## Make what is needed, lint, and run every layer of tests but e2e
-	@$(BIN)/python -m pytest --quiet --ignore=tests/e2e
+	@# Three at a time: what has an API server mostly waits. The model has all cores for itself.
+	@$(BIN)/python -m pytest --quiet --numprocesses 3 --dist worksteal --ignore=tests/e2e --ignore=tests/model
+	@$(BIN)/python -m pytest --quiet tests/model
 
 e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
 	@$(BIN)/python -m pytest --quiet tests/e2e

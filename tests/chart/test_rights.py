@@ -50,6 +50,7 @@ def tell_of_the_cluster(story: Story) -> None:
         namespace = policies.namespace(policies.pair_line())
         policies.create()
         policies.wait_for_schedules(namespace, 1)
+        eventually(policies.counts, what="the policy's status is written")
         policies.patch_namespace(namespace, labels={"story": None})
         policies.wait_for_schedules(namespace, 0)
     finally:

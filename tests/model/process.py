@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cbr_operator.engine.engine import Engine, World
-from cbr_operator.engine.sweep import SWEEP_SECONDS
+from cbr_operator.engine.sweep import FIRST_SWEEP_SECONDS, SWEEP_SECONDS
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.kinds.replication_status import Target
@@ -183,7 +183,7 @@ class ClockPort:
     async def sleep(self, seconds: float) -> None:
         process = self._process
         done = process.loop.create_future()
-        if seconds == SWEEP_SECONDS:
+        if seconds in (FIRST_SWEEP_SECONDS, SWEEP_SECONDS):
             process.sweepers = [each for each in (*process.sweepers, done) if not each.done()]
         timer = process.loop.call_later(seconds, _finish, done)
         try:

@@ -12,6 +12,8 @@ logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 600.0
 """Between two sweeps: a deletion in a gap of the watch is never reported (reference: Kopf, finding 4)."""
+FIRST_SWEEP_SECONDS = 30.0
+"""Until the first one: between our own first list and the watch's lies such a gap at every start."""
 
 
 class NotInstalledError(Exception):
@@ -60,9 +62,11 @@ class Lists:
             self._changed(key_of(body))
 
     async def keep_sweeping(self) -> None:
-        """Sweep every ten minutes, until cancelled."""
+        """Sweep soon after the start, then every ten minutes, until cancelled."""
+        pause = FIRST_SWEEP_SECONDS
         while True:
-            await self._clock.sleep(SWEEP_SECONDS)
+            await self._clock.sleep(pause)
+            pause = SWEEP_SECONDS
             try:
                 await self.sweep()
             except KubeError as error:

@@ -198,7 +198,6 @@ class Worker:
 
     def _note(self, entry: Entry, view: View, decision: Decision) -> None:
         notes = entry.notes
-        notes.tried = notes.tried or decision.blocked
         notes.waiting_since = (notes.waiting_since or view.now) if decision.in_line else None
         if entry.place is not None and not entry.place.holds:
             self._.lanes.stand(entry.place, ready=decision.in_line)
@@ -253,7 +252,7 @@ class Worker:
                 self._.queue.add_after(key, UNWRITTEN_AGAIN)
             else:
                 self._.queue.add(key)
-            if current.place is None or not current.place.holds:
+            if current.place is None or not current.place.holds or current.place.lane != place.lane:
                 self._.lanes.release(place)
 
         self._.submitter.start(view.replication, decision, action, over)
