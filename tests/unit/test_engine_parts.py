@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbr_operator.engine.cache import Cache, Entry
+from cbr_operator.engine.cache import Cache, Entry, Notes
 from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
@@ -55,6 +55,14 @@ def test_an_object_is_never_replaced_by_an_older_one() -> None:
     assert not ground.cache.store(body("a", metadata={"resourceVersion": "4"}))
     assert not ground.cache.store(body("a", metadata={"resourceVersion": "5"}))
     assert ground.cache.store(body("a", metadata={"resourceVersion": "6"}))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_waiting_for_a_slot_and_waiting_for_the_vault_are_counted_each_by_itself(before: bool) -> None:  # noqa: FBT001
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    notes = Notes(waiting_since=since, in_front=before)
+    assert notes.waiting(in_front=before) == since
+    assert notes.waiting(in_front=not before) is None
 
 
 def test_late_news_of_a_deleted_object_are_ignored_and_its_namesake_is_not() -> None:

@@ -31,11 +31,17 @@ class Notes:
     """What this process remembers of an object beside what its status says; it may be forgotten at any time."""
 
     waiting_since: datetime | None = None
+    in_front: bool = False
+    """Whether it has waited for a slot since then, and not for its vault."""
     tried: bool = False
     older: bool = False
     """It was there before this process led, which has not called for it yet."""
     memory: Memory = NOTHING_REMEMBERED
     """Of its looks at the cloud."""
+
+    def waiting(self, *, in_front: bool) -> datetime | None:
+        """Since when it has waited for the same as now: anew once it comes in front, or somebody before it."""
+        return self.waiting_since if self.in_front == in_front else None
 
 
 @dataclass(slots=True)

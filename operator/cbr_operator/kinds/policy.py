@@ -65,8 +65,8 @@ class PolicySpec(Model):
     """What each Schedule is made from."""
     targets: Annotated[tuple[VaultPair, ...], Field(max_length=100)] = ()
     """Pairs of vaults for every selected namespace. Absent: each namespace names its own in its annotation
-    cbr-operator.io/vault-pairs, one "source=destination" a line, 100 at most; blank lines and lines that begin
-    with # are ignored."""
+    cbr-operator.io/vault-pairs, one "source=destination" a line, 100 at most; blank lines and what follows a #
+    are ignored."""
 
 
 class PolicyReason(StrEnum):

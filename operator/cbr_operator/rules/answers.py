@@ -12,7 +12,7 @@ from cbr_operator.rules.text import clip
 _QUOTE_LENGTH = 512
 _ID_LENGTH = 128
 
-# The service's error codes (reference: "Error Codes" of the CBR API; the HTTP status of one code differs
+# The service's error codes (source: "Error Codes" of the CBR API; the HTTP status of one code differs
 # between releases, so the code counts first).
 _CODE_NOT_READY = frozenset({"1001", "1007", "1008", "6112", "6118", "6129", "8600"})
 _CODE_REPLICATED_ALREADY = frozenset({"1009", "1012"})

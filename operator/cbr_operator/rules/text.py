@@ -1,4 +1,7 @@
-"""Words of others, made fit for a status."""
+"""Words of others, made fit for a status; and words of ours that several messages share."""
+
+PERMISSIONS = "cbr:vaults:replicate, cbr:backups:list and cbr:backups:get"
+"""What the credential's user needs in the source project; docs/kinds/cbrconnection.md has it as a policy for IAM."""
 
 
 def clip(text: str, length: int) -> str:
