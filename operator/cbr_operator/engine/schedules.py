@@ -142,7 +142,7 @@ class ScheduleKeeper:
                 ScheduleView(
                     schedule,
                     self._clock.now(),
-                    runs=self._cache.runs_of(entry.uid),
+                    runs=self._cache.runs_of(key[0], entry.uid),
                     created=frozenset(entry.created),
                     not_created=not_created,
                 )

@@ -71,6 +71,8 @@ class Lists:
                 await self.sweep()
             except KubeError as error:
                 logger.warning("The periodic list failed, the next one is in ten minutes: %s", error)
+            except Exception:  # it is no reason to leave
+                logger.exception("The periodic list met a defect of ours")
 
     async def sweep(self) -> None:
         """Drop what is gone, fetch what was missed; what is newer than the list is left alone."""

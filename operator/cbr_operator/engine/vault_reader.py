@@ -14,7 +14,7 @@ from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import took_credential, without_token
+from cbr_operator.rules.answers import took_credential, without_key_id, without_token
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
@@ -185,7 +185,7 @@ class VaultReader:
             endpoint = comparable_endpoint(action.target.endpoint)
             room = self._rooms.setdefault(endpoint, asyncio.Semaphore(LOOKS_AN_ENDPOINT))
             async with room, self._room:
-                facts = await request()
+                facts = without_key_id(credential, await request())
             return facts, self._learn(action, facts, credential, what)
 
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import AnsweredDestination, AnsweredSource, Backup, BackupState, Outcome
-from cbr_operator.ports import Body, Facts
+from cbr_operator.ports import Body, Credential, Facts
 from cbr_operator.rules.text import clip
 
 _QUOTE_LENGTH = 512
@@ -124,15 +124,32 @@ def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: boo
 
 
 def without_token(token: str, facts: Facts) -> Facts:
-    """The facts with the token blotted out, should a server echo it."""
+    """The facts with the token blotted out, should a server echo it, however JSON spells it."""
     if not token:
         return facts
     return replace(
         facts,
-        body=facts.body.replace(token.encode(), b"[token]"),
+        body=_blotted(token, facts.body),
         failure=facts.failure.replace(token, "[token]"),
         request_id=clip(facts.request_id.replace(token, "[token]"), _ID_LENGTH),
     )
+
+
+def without_key_id(credential: Credential, facts: Facts) -> Facts:
+    """The facts without the id of the access key, which gateways quote from what was signed."""
+    return without_token(credential.access_key.id, facts) if credential.access_key is not None else facts
+
+
+def _blotted(token: str, body: bytes) -> bytes:
+    """A body without a token; where letters may be spelt otherwise, by escapes or in UTF-16, what is meant counts."""
+    plain = body.replace(token.encode(), b"[token]")
+    if b"\\" not in plain and b"\0" not in plain:
+        return plain
+    parsed = _load(plain)
+    if parsed is None:
+        return plain
+    spelt, told = json.dumps(parsed, ensure_ascii=False), json.dumps(token, ensure_ascii=False)[1:-1]
+    return spelt.replace(told, "[token]").encode(errors="surrogatepass") if told in spelt else plain
 
 
 def _load(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
