@@ -11,7 +11,7 @@ from cbr_operator.engine.store import Key
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
-from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.access import authority_of, comparable_endpoint
 from cbr_operator.rules.answers import Verdict, took_credential
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
@@ -72,7 +72,8 @@ class ClockLooks:
         facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
-            self._clocks.learn(action.target.endpoint, facts, or_none=True)
+            authority = authority_of(action.target.endpoint, credential.route.vouched_by)
+            self._clocks.learn(authority, facts, or_none=True)
         taken = took_credential(facts)
         if taken is None:
             return failure
