@@ -222,8 +222,14 @@ def test_switching_tracking_off_ends_a_submitted_object() -> None:
     assert decision.again == 0, "the watch need not tell of our own write, and a TTL counts from here"
 
 
-def test_what_is_being_deleted_starts_nothing() -> None:
-    assert decide(view(replication(metadata={"deletionTimestamp": format_time(NOW)}))) == Decision()
+def test_what_is_being_deleted_starts_nothing_and_what_it_began_is_resolved_all_the_same() -> None:
+    going = {"deletionTimestamp": format_time(NOW)}
+    for status in (None, submitted_as("NotSubmitted", reason="RateLimited")):
+        assert decide(view(replication(status=status, metadata=going))) == Decision()
+    orphaned = decide(view(replication(status=submitted_as("Pending"), metadata=going)))
+    assert orphaned.status is not None
+    assert orphaned.status.submission is not None
+    assert orphaned.status.submission.outcome == "Unknown"
 
 
 def test_a_finished_object_only_speaks_for_its_newest_generation() -> None:
@@ -244,15 +250,19 @@ def aged(start: datetime, **parts: Any) -> Any:
 def test_the_deadline_ends_waiting_but_not_before_one_more_try_after_an_absence() -> None:
     old = aged(NOW - timedelta(hours=2))
     absent = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW)
+    back_for_long = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW - timedelta(minutes=11))
     present = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW - timedelta(hours=3))
     assert isinstance(decide(view(old, policy=absent)).action, Submit)
     for ended in (
         decide(view(old, policy=present)),
         decide(view(old, policy=absent, tried=True)),
-        decide(view(old, policy=absent, credential=SecretProblem("none"))),
+        decide(view(old, policy=back_for_long, credential=SecretProblem("none"))),
     ):
         assert condition(ended.status, "Succeeded") == ("False", "SubmissionDeadlineExceeded")
         assert ended.action is None
+    blip = decide(view(old, policy=absent, credential=SecretProblem("none")))
+    assert condition(blip.status, "Succeeded") == ("Unknown", "WaitingForSecret")
+    assert blip.again is not None
     young = decide(view(aged(NOW - timedelta(minutes=59)), in_front=place_of(replication("older"))))
     assert young.again == 60.0
 

@@ -169,6 +169,7 @@ class PolicyKeeper:
             annotations=entry.pairs,
             schedules={each: known for each, known in found if known is not None},
             refused=refused,
+            unreadable=frozenset(each.uid for _, each in self._.policies.entries() if each.policy is None),
         )
 
     def _concerns(self, entry: ScheduleEntry) -> bool:

@@ -87,6 +87,8 @@ class Submitter:
 
         if decision.status is None:
             raise AssertionError("a submission without the status of its intent")
+        if not self._may_send():
+            return  # leaving: an intent without a call would only have to be resolved
         written = await self._publisher.intend(replication, decision.status)
         if written is None:
             return

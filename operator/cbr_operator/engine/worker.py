@@ -199,7 +199,6 @@ class Worker:
 
     def _note(self, entry: Entry, view: View, decision: Decision) -> None:
         notes = entry.notes
-        notes.tried = notes.tried or decision.blocked
         notes.waiting_since = (notes.waiting_since or view.now) if decision.in_line else None
         if entry.place is not None and not entry.place.holds:
             self._.lanes.stand(entry.place, ready=decision.in_line)

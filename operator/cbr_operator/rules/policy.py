@@ -49,6 +49,8 @@ class NamespaceView:
     schedules: Mapping[str, KnownSchedule] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     """Names of Schedules that the API server just did not take, and its words."""
+    unreadable: frozenset[str] = frozenset()
+    """Uids of policies that cannot be read at all: what they keep is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def decide_namespace(view: NamespaceView) -> NamespaceDecision:
         wanted, failures = _wanted(view, policy, claimed)
         wishes |= {wish.name: wish for wish in wanted}
         outcomes[policy.metadata.uid] = _outcome(view, policy, wanted, failures)
-    unreadable = {policy.metadata.uid for policy in view.policies if policy.spec is None}
+    unreadable = view.unreadable | {policy.metadata.uid for policy in view.policies if policy.spec is None}
     unwanted = [
         known
         for name, known in view.schedules.items()
