@@ -186,7 +186,13 @@ async def test_a_look_teaches_the_clock_of_who_answered_it_whatever_was_written_
 
 
 class Answering:
-    """A cloud with a clock of its own."""
+    """A cloud with a clock of its own, and an API server without a Secret."""
+
+    async def read_secret(self, **_: Any) -> None:
+        return None
+
+    async def read_config_map(self, **_: Any) -> None:
+        return None
 
     async def list_backups(self, **_: Any) -> Facts:
         return Facts(sent=True, status=200, body=b'{"backups": [], "count": 0}', clock_offset=3600.0)
