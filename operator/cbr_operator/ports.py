@@ -72,6 +72,8 @@ class Credential:
     access_key: AccessKey | None = None
     """Signs each call, in place of X-Auth-Token."""
     route: Route = DIRECT
+    project_id: str = ""
+    """The own project of the connection that it is from: a refusal for another one says nothing of the credential."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from cbr_operator.ports import Clock, Cloud, LoginRequest
 from cbr_operator.rules.logins import RENEW_AFTER, LoginFailure, Token, judge_login
 
+DOUBTED_AFTER = 600.0
+"""Seconds from a login until an ambiguous refusal of its token is a reason for another."""
+
 Owner = tuple[str, str]
 """Uid of the connection, and project."""
 
@@ -90,11 +93,12 @@ class Logins:
             version, own=True, failure=failure, failures=1, not_before=self._clock.boottime() + left, until=until
         )
 
-    def answered(self, owner: Owner, token: str, *, refused: bool) -> bool | None:
+    def answered(self, owner: Owner, token: str, *, refused: bool, ambiguous: bool = False) -> bool | None:
         """Take note of what the cloud said to a token; whether it was refused for good, None where nobody logs in.
 
         The first refusal of a token that had worked ends it, and a new login is made. A token fresh from that which
-        is refused as well is refused for good.
+        is refused as well is refused for good. An ``ambiguous`` refusal is for good never, and ends no young token:
+        else an object that names what does not exist would have logins made for ever.
         """
         login = self._logins.get(owner)
         if login is None:
@@ -104,10 +108,12 @@ class Logins:
         if not refused:
             login.after_refusal = False
             return False
-        if login.after_refusal:
+        if ambiguous and self._clock.boottime() - login.obtained < DOUBTED_AFTER:
+            return False
+        if login.after_refusal and not ambiguous:
             return True
         login.token = None
-        login.after_refusal = True
+        login.after_refusal = not ambiguous
         return False
 
     def renews_in(self, owner: Owner) -> float | None:

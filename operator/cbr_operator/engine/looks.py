@@ -12,7 +12,7 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import Verdict, took_credential
+from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
@@ -73,12 +73,15 @@ class ClockLooks:
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
             self._clocks.learn(action.target.endpoint, facts, or_none=True)
-        taken = took_credential(facts)
-        if taken is None:
+        if took_credential(facts) is None:
             return failure
-        project_id = action.target.project_id
-        for_good = self._credentials.answered(credential, refused=not taken, project_id=project_id)
-        return replace(failure, for_good=for_good) if failure is not None else None
+        for_good = self._credentials.answered(
+            credential,
+            refused=failure is not None and failure.reason is Reason.AUTHENTICATION_FAILED,
+            project_id=action.target.project_id,
+            ambiguous=is_ambiguous(facts),
+        )
+        return replace(failure, for_good=bool(for_good)) if failure is not None else None
 
 
 _REFUSED = Verdict(

@@ -14,7 +14,7 @@ from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import took_credential, without_token
+from cbr_operator.rules.answers import is_ambiguous, took_credential, without_token
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
@@ -37,6 +37,7 @@ RATE_LIMITED_AGAIN = 15.0
 MOST_HOLDS = 1000
 _BACKUPS = "Reading the vault's records (GET backups)"
 _LOG = "Reading the operation log (GET operation-logs)"
+_HELD = f"{_BACKUPS} is put off: the cloud refused an earlier call with the same credential"
 _KEY_REFUSED = LookFailure(
     "the cloud has just refused the same access key for good",
     Reason.AUTHENTICATION_FAILED,
@@ -53,6 +54,8 @@ class _Hold:
     """What the cloud refused to a credential at an endpoint: nothing is asked with it before that may have changed."""
 
     failure: LookFailure
+    lane: str
+    """Where that was: what the cloud said is not told elsewhere, for it may be of another namespace's vault."""
     version: str
     """Of the Secret: another one may be tried at once."""
     until: float
@@ -83,21 +86,21 @@ class VaultReader:
         held = comparable_endpoint(action.target.endpoint), credential.owner
         hold = self._holds.get(held)
         if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
-            return hold.failure
+            return hold.failure if hold.lane == lane_of(action.target) else replace(hold.failure, said=_HELD)
         found = await self._look(action, credential, log_since)
         if self._holds.get(held) is hold:
             self._holds.pop(held, None)
-        self._hold(held, credential, found)
+        self._hold(held, credential, found, lane_of(action.target))
         return found
 
-    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure) -> None:
+    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure, lane: str) -> None:
         """Note what was refused; what a new login or signature may mend holds nobody."""
         if isinstance(found, LookFailure) and found.again and found.for_good:
             if len(self._holds) >= MOST_HOLDS:
                 del self._holds[next(iter(self._holds))]
             forever = found.reason is Reason.AUTHENTICATION_FAILED
             until = float("inf") if forever else self._clock.boottime() + found.again
-            self._holds[held] = _Hold(found, credential.version, until)
+            self._holds[held] = _Hold(found, lane, credential.version, until)
 
     async def _look(
         self, action: LookAtVault, credential: Credential, log_since: datetime | None
@@ -191,16 +194,15 @@ class VaultReader:
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
         self._clocks.learn(action.target.endpoint, facts)
         failure = failure_of(facts, token=credential.token, what=what)
-        taken = took_credential(facts)
-        project_id = action.target.project_id
-        for_good = taken is not None and self._credentials.answered(
-            credential, refused=not taken, project_id=project_id
+        refused = failure is not None and failure.reason is Reason.AUTHENTICATION_FAILED
+        for_good = took_credential(facts) is not None and self._credentials.answered(
+            credential, refused=refused, project_id=action.target.project_id, ambiguous=is_ambiguous(facts)
         )
         if failure is None:
             return None
-        if failure.reason is Reason.AUTHENTICATION_FAILED:
-            again = REFUSED_TOKEN_AGAIN if for_good else MAY_MEND_AGAIN
-            return replace(failure, again=again, for_good=for_good)
+        if refused:
+            again = MAY_MEND_AGAIN if for_good is False else REFUSED_TOKEN_AGAIN
+            return replace(failure, again=again, for_good=bool(for_good))
         if failure.reason is Reason.RATE_LIMITED:
             return replace(failure, again=max(RATE_LIMITED_AGAIN, failure.retry_after))
         return replace(failure, again=failure.retry_after)

@@ -88,6 +88,12 @@ def took_credential(facts: Facts) -> bool | None:
     return STATUS_REASONS.get(status) is not Reason.AUTHENTICATION_FAILED
 
 
+def is_ambiguous(facts: Facts) -> bool:
+    """Whether a 401 has the form that was also seen for a resource that does not exist (reference, section 4)."""
+    parsed = _load(facts.body) if facts.status == 401 and facts.body_state is Body.WHOLE else None  # noqa: PLR2004 - HTTP
+    return isinstance(parsed, dict) and "unauthorized" in parsed
+
+
 def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
     status = facts.status
     if not facts.sent:

@@ -108,6 +108,11 @@ def route_of(connection: Connection, spec: ConnectionSpec, ca: str) -> Route:
     return Route(connection.metadata.uid, ca=ca, proxy=spec.proxy_url, requests_per_second=spec.requests_per_second)
 
 
+def own_project(connection: Connection) -> str:
+    """The project that the connection itself names."""
+    return connection.spec.project_id if connection.spec is not None else ""
+
+
 def token_credential(
     connection: Connection, key: str, secret: SecretData | None, *, place: Place, route: Route, now: datetime
 ) -> Usable | NotReady:
@@ -115,7 +120,9 @@ def token_credential(
     token = _header_value(secret, place, key, what="the token")
     if isinstance(token, NotReady) or secret is None:
         return token if isinstance(token, NotReady) else _missing(place)
-    credential = Credential(_owner(connection), version_of(connection, secret), token, route=route)
+    credential = Credential(
+        _owner(connection), version_of(connection, secret), token, route=route, project_id=own_project(connection)
+    )
     written = secret.data.get(EXPIRY_KEY)
     if written is None:
         return Usable(credential)
@@ -146,7 +153,10 @@ def key_credential(
     access_key = AccessKey(values["accessKey"], values["secretKey"])
     token = values.get("securityToken", "")
     version = version_of(connection, secret)
-    return Usable(Credential(_owner(connection), version, token, access_key=access_key, route=route))
+    project_id = own_project(connection)
+    return Usable(
+        Credential(_owner(connection), version, token, access_key=access_key, route=route, project_id=project_id)
+    )
 
 
 def login_of(

@@ -41,7 +41,10 @@ _ADVICE = {
     Reason.SUBMITTING: "Nothing was sent; it is tried again by itself.",
 }
 
-_MAY_MEND = "Nothing was submitted; it is tried again by itself, with a new login or a new signature."
+_MAY_MEND = (
+    "Nothing was submitted; it is tried again by itself, with a new login or a new signature where its connection has "
+    "one. Check the project and the vault in spec.source: the cloud may refuse unknown ones like this."
+)
 _MEND_CONNECTION = (
     "Nothing was submitted. The status of its connection says what to do: the call is made within a minute of that, "
     "and not before."
