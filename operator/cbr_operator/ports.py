@@ -106,7 +106,7 @@ class Body(Enum):
     NONE = "none"
     WHOLE = "whole"
     TOO_LONG = "too long"
-    """Longer than the client reads (8 MiB)."""
+    """Longer than the client reads (8 MiB; 64 KiB for a login, or a look at the clock)."""
     CUT = "cut"
     """The connection ended, or time ran out, in the middle."""
 

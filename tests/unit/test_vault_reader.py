@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, PAGE
+from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, MOST_RECORDS, PAGE
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Body, Facts
@@ -256,3 +256,16 @@ async def test_setting_our_clock_does_not_move_the_clouds(jump: float) -> None:
     ground.clocks.learn(ENDPOINT, Facts(sent=False), or_none=True)
     assert ground.clocks.has_none(ENDPOINT)
     assert ground.clocks.offset(ENDPOINT) is None
+
+
+async def test_a_vault_with_records_without_end_is_no_look() -> None:
+    ground = Ground()
+    ground.vault.show(*(backup(f"b{each}", *["success"] * 40) for each in range(MOST_RECORDS // 40 + 1)))
+    assert f"more than {MOST_RECORDS} records" in (await ground.failed()).said
+
+
+async def test_a_log_without_end_is_not_read_on() -> None:
+    ground = Ground()
+    ground.vault.log = lambda *_: answered({"operation_logs": [LINE] * 1000})
+    assert f"more than {MOST_RECORDS} lines" in (await ground.seen(NOW)).log_failed
+    assert ground.vault.read_of("log") == MOST_RECORDS // 1000 + 1

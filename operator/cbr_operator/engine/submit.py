@@ -120,8 +120,9 @@ class Submitter:
 
 
 def _log(replication: Replication, facts: Facts, verdict: Verdict) -> None:
-    """Every answer is logged before it is written, with all its ids: this line is the last resort."""
-    backups = verdict.answer.backups if verdict.answer is not None else ()
+    """Every answer is logged before it is written, with all ids that are read: this line is the last resort."""
+    answer = verdict.answer
+    backups, omitted = (answer.backups, answer.omitted) if answer is not None else ((), 0)
     logger.info(
         "The call came to %s%s",
         verdict.outcome.value,
@@ -131,5 +132,6 @@ def _log(replication: Replication, facts: Facts, verdict: Verdict) -> None:
             "http_status": facts.status,
             "request_id": verdict.request_id,
             "replication_records": {each.backup_id: each.replication_record_id for each in backups},
+            **({"replication_records_beyond": omitted} if omitted else {}),
         },
     )

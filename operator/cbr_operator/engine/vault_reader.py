@@ -26,6 +26,8 @@ LOOKS_AN_ENDPOINT = 8
 PAGE = 200
 MOST_PAGES = 500
 """Of a list: a hundred thousand backups; what goes on for longer has no end."""
+MOST_RECORDS = 50_000
+"""Of a look, in the records of all pages, or in those of the log."""
 TRIES = 3
 """How often a list is read that changes while it is read."""
 REFUSED_TOKEN_AGAIN = 60.0
@@ -46,6 +48,8 @@ _KEY_REFUSED = LookFailure(
 )
 _CHANGING = LookFailure(f"{_BACKUPS} failed: the list changed while its pages were read")
 _LOG_CHANGING = LookFailure(f"{_LOG} failed: its pages do not fit together")
+_TOO_MANY = LookFailure(f"{_BACKUPS} failed: the vault shows more than {MOST_RECORDS} records")
+_LOG_TOO_LONG = LookFailure(f"{_LOG} failed: it shows more than {MOST_RECORDS} lines")
 _LOG_CUT = LookFailure(f"{_LOG} failed: the answer was not read to its end")
 
 
@@ -138,13 +142,16 @@ class VaultReader:
                 return failure
             page = read_backups(without_token(credential.token, facts))
             if page is None:
-                return LookFailure(f"{_BACKUPS} failed: HTTP {facts.status}, an answer that cannot be read")
+                words = "an answer that cannot be read, or holds more than any page does"
+                return LookFailure(f"{_BACKUPS} failed: HTTP {facts.status}, {words}")
             read = len(ids) + len(page.backup_ids)
             ids.update(page.backup_ids)
             if (number and page.count != count) or len(ids) != read:
                 return None
             count = page.count
             records += page.records
+            if len(records) > MOST_RECORDS:
+                return _TOO_MANY
             without += page.without_records
             if not page.backup_ids or (count is not None and read >= count):
                 return Look(started, read, without, tuple(records)) if count in (None, read) else None
@@ -172,6 +179,8 @@ class VaultReader:
             if page is None:
                 return None if facts.body_state is Body.WHOLE else _LOG_CUT
             entries += page.entries
+            if len(entries) > MOST_RECORDS:
+                return _LOG_TOO_LONG
             read += page.length
             if not page.length or (page.count is not None and read >= page.count):
                 return tuple(entries) if page.count is None or read >= page.count else _LOG_CHANGING

@@ -172,10 +172,10 @@ def unresolved_yet(said: str) -> Statement:
 def _submitted(replication: Replication, status: Status, answer: Answer, *, now: datetime) -> Status:
     tracked = replication.tracking.enabled
     backups = merged(status, answer.backups if tracked else _unfollowed(answer.backups))
-    status = with_backups(status, backups).model_copy(
+    status = with_backups(status, backups, missing=answer.omitted).model_copy(
         update={"source": answer.source, "destination": answer.destination}
     )
-    total = len(backups)
+    total = len(backups) + answer.omitted
     taken = Statement(
         TRUE,
         Reason.SUBMITTED,
@@ -199,7 +199,7 @@ def _with_late_answer(replication: Replication, current: Submission, tried: Try,
     if answer is None:
         return None
     backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
-    return with_backups(status, backups) if backups != status.backups else None
+    return with_backups(status, backups, missing=answer.omitted) if backups != status.backups else None
 
 
 def merged(status: Status, answered: tuple[Backup, ...]) -> tuple[Backup, ...]:

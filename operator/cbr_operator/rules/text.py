@@ -1,4 +1,21 @@
-"""Words of others, made fit for a status."""
+"""Words of others, made fit for a status; and JSON of others, read within bounds."""
+
+import json
+from typing import Any
+
+MOST_VALUES = 1_000_000
+"""Of a body, about: more would take the memory and the time of everything else before they could be counted. What the
+service sends takes more room for each value than would let so many into the longest body that is read."""
+
+
+def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
+    """What the body says; None where it is no JSON, or holds more values than any answer does."""
+    if sum(map(body.count, (b"{", b"[", b","))) > MOST_VALUES:
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def clip(text: str, length: int) -> str:
