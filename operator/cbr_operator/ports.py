@@ -46,6 +46,8 @@ class Route:
     """URL of a proxy; empty: the one that the environment names, if any."""
     requests_per_second: int = 0
     """How many requests may be made by all that travel together; 0: any number."""
+    namespace: str = ""
+    """Of the connection, or of the Secret; empty for what the whole cluster shares."""
 
 
 DIRECT = Route()

@@ -7,7 +7,7 @@ import pytest
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.pace import Pace
-from cbr_operator.engine.vault_reader import VaultReader
+from cbr_operator.engine.vault_reader import VaultReader, rooms_for_looks
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, ConnectionKey
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Target
@@ -49,6 +49,7 @@ class Ground:
             clocks=CloudClocks(clock),
             credentials=self.credentials,
             pace=Pace(clock=clock, wake=lambda _: None),
+            rooms=rooms_for_looks(),
         )
 
     async def credential(self) -> Credential:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, MOST_RECORDS, PAGE
+from cbr_operator.engine.vault_reader import LOOKS_A_NAMESPACE, LOOKS_AN_ENDPOINT, MOST_RECORDS, PAGE
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Body, Facts
@@ -229,13 +229,35 @@ async def test_a_look_teaches_the_clock() -> None:
 async def test_one_sick_endpoint_leaves_looks_to_the_others() -> None:
     ground = Ground()
     ground.vault.open.clear()
-    sick = [asyncio.create_task(ground.look()) for _ in range(3 * LOOKS_AN_ENDPOINT)]
+    sick = [
+        asyncio.create_task(
+            ground.look(
+                target=TARGET.model_copy(update={"endpoint": f"{ENDPOINT}/path{each}"}),
+                source=ReadSecret(f"n{each}", "cbr-token", "token"),
+            )
+        )
+        for each in range(3 * LOOKS_AN_ENDPOINT)
+    ]
     await settle()
     assert ground.vault.hanging == LOOKS_AN_ENDPOINT
     other = TARGET.model_copy(update={"endpoint": "https://cbr.region2.myhuaweicloud.com"})
     well = asyncio.create_task(ground.look(target=other))
     await settle()
     assert ground.vault.hanging == LOOKS_AN_ENDPOINT + 1
+    ground.vault.open.set()
+    await asyncio.gather(well, *sick)
+
+
+async def test_one_namespace_with_many_sick_servers_leaves_looks_to_the_others() -> None:
+    ground = Ground()
+    ground.vault.open.clear()
+    targets = [TARGET.model_copy(update={"endpoint": f"https://e{each}"}) for each in range(3 * LOOKS_AN_ENDPOINT)]
+    sick = [asyncio.create_task(ground.look(target=each)) for each in targets]
+    await settle()
+    assert ground.vault.hanging == LOOKS_A_NAMESPACE
+    well = asyncio.create_task(ground.look(source=ReadSecret("other", "cbr-token", "token")))
+    await settle()
+    assert ground.vault.hanging == LOOKS_A_NAMESPACE + 1
     ground.vault.open.set()
     await asyncio.gather(well, *sick)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.store import Key
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
@@ -28,11 +29,13 @@ class ClockLooks:
         clocks: CloudClocks,
         credentials: Credentials,
         pace: Pace,
+        rooms: Rooms,
         wake: Callable[[Key], None],
     ) -> None:
         self._cloud = cloud
         self._credentials = credentials
         self._pace = pace
+        self._rooms = rooms
         self._clocks = clocks
         self._wake = wake
         self._waiting: dict[tuple[str, str], dict[Key, None]] = {}
@@ -69,7 +72,8 @@ class ClockLooks:
         """What kept the look from going well."""
         credential = action.credential
         await self._pace.turn(credential.route, lane_of(action.target))
-        facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
+        async with self._rooms.room(action.target.endpoint, credential.route.namespace):
+            facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
             self._clocks.learn(action.target.endpoint, facts, or_none=True)

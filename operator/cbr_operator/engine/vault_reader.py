@@ -1,15 +1,14 @@
 """One complete look at a vault: the Secret, all pages of its backups' records and, where asked for, its log."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from weakref import WeakValueDictionary
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
@@ -23,6 +22,8 @@ from cbr_operator.rules.view import LookAtVault, SecretProblem
 LOOKS_AT_ONCE = 16
 LOOKS_AN_ENDPOINT = 8
 """So one sick region, whose reads all hang until their time-out, leaves half of the looks to the others."""
+LOOKS_A_NAMESPACE = 4
+"""So servers of one namespace's own, which all hang, leave the looks to the others."""
 PAGE = 200
 MOST_PAGES = 500
 """Of a list: a hundred thousand backups; what goes on for longer has no end."""
@@ -66,19 +67,30 @@ class _Hold:
     """On the clock that never jumps; for ever after a 401."""
 
 
+def rooms_for_looks() -> Rooms:
+    """Where looks at vaults and at clocks find room."""
+    return Rooms(in_all=LOOKS_AT_ONCE, an_origin=LOOKS_AN_ENDPOINT, a_namespace=LOOKS_A_NAMESPACE)
+
+
 class VaultReader:
     """Looks at vaults, a few at once, with the credential that a Secret holds just then."""
 
     def __init__(
-        self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, credentials: Credentials, pace: Pace
+        self,
+        *,
+        cloud: Cloud,
+        clock: Clock,
+        clocks: CloudClocks,
+        credentials: Credentials,
+        pace: Pace,
+        rooms: Rooms,
     ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
         self._credentials = credentials
         self._pace = pace
-        self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
-        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._rooms = rooms
         self._holds: dict[tuple[str, str], _Hold] = {}
 
     async def look(self, action: LookAtVault, *, log_since: datetime | None) -> Look | LookFailure:
@@ -194,9 +206,7 @@ class VaultReader:
         async with self._credentials.trial(credential) as usable:
             if not usable:
                 return Facts(sent=False), _KEY_REFUSED
-            endpoint = comparable_endpoint(action.target.endpoint)
-            room = self._rooms.setdefault(endpoint, asyncio.Semaphore(LOOKS_AN_ENDPOINT))
-            async with room, self._room:
+            async with self._rooms.room(action.target.endpoint, credential.route.namespace):
                 facts = await request()
             return facts, self._learn(action, facts, credential, what)
 

@@ -124,6 +124,14 @@ def comparable_endpoint(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}{parts.path.rstrip('/')}"
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port, which tell who answers; a path can be written in any number of ways."""
+    parts, port = _split(url)
+    if parts is None or not parts.hostname:
+        return url
+    return f"{parts.scheme}://{parts.hostname.rstrip('.')}:{port}"
+
+
 def endpoint_of_region(region: str) -> str:
     """The CBR endpoint that a region implies when none is written."""
     return _endpoint("cbr", region)

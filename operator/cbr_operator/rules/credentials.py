@@ -105,7 +105,13 @@ def version_of(connection: Connection, secret: SecretData) -> str:
 
 def route_of(connection: Connection, spec: ConnectionSpec, ca: str) -> Route:
     """How its calls travel."""
-    return Route(connection.metadata.uid, ca=ca, proxy=spec.proxy_url, requests_per_second=spec.requests_per_second)
+    return Route(
+        connection.metadata.uid,
+        ca=ca,
+        proxy=spec.proxy_url,
+        requests_per_second=spec.requests_per_second,
+        namespace=connection.key.namespace,
+    )
 
 
 def own_project(connection: Connection) -> str:
