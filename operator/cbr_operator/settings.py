@@ -1,4 +1,4 @@
-"""The settings, from environment variables with the prefix CBR_OPERATOR_ (design, section 9)."""
+"""The settings, from environment variables with the prefix CBR_OPERATOR_ (README, "Settings")."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 PREFIX = "CBR_OPERATOR_"
 
 # For a Service cbr-operator, or cbr-operator-metrics, Kubernetes puts such variables into every container of its
-# namespace (reference: Kubernetes, "Discovering services"); with a Service cbr-operator-http even a setting's name.
+# namespace (source: Kubernetes, "Discovering services"); with a Service cbr-operator-http even a setting's name.
 _SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _SERVICE_LINK_URL = re.compile(r"(tcp|udp|sctp)://\S+:\d+")
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

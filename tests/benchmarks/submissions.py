@@ -17,7 +17,7 @@ from ground.watcher import WriteCounter
 LATENCY = 0.05
 DONE_SECONDS = 900.0
 SHAPES = ((3000, 1), (200, 5))
-"""Vaults, and destination regions of each: the first is design section 10's, in the second vaults are waited for."""
+"""Vaults, and destination regions of each: in the first none waits for another, in the second vaults are waited for."""
 
 
 def run() -> None:

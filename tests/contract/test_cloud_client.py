@@ -199,6 +199,27 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
         assert b"Cookie" not in wire.requests[1]
 
 
+async def test_a_date_that_is_no_moment_costs_nothing_but_the_clock() -> None:
+    odd = "Fri, 31 Dec 9999 23:59:59 -2300"
+    answer = http("200 OK", ANSWER, f"Date: {odd}", f"Retry-After: {odd}")
+    async with talking_to(says(answer)) as (_, client, target):
+        facts = await replicate(client, target)
+        assert (facts.sent, facts.status, facts.body, facts.body_state) == (True, 200, ANSWER, Body.WHOLE)
+        assert (facts.clock_offset, facts.retry_after, facts.failure) == (None, None, "")
+
+
+async def test_a_defect_below_the_call_is_a_fact_and_no_exception() -> None:
+    def problem(_address: str, _literal: bool) -> str:  # noqa: FBT001 - the port's own form
+        raise RuntimeError
+
+    client = CbrClient(clock=SystemClock(), request_timeout=10, address_problem=problem)
+    try:
+        facts = await replicate(client, Target(endpoint="http://127.0.0.1:1"))
+        assert (facts.sent, facts.status, facts.failure) == (False, None, "the call failed (RuntimeError)")
+    finally:
+        await client.close()
+
+
 async def test_the_clock_and_the_pause_are_read_from_the_headers() -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
     raw = http("429 Too Many Requests", b"", f"Date: {date}", "Retry-After: 17")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cbr_operator.cloud.client import CbrClient
+from cbr_operator.cloud.links import MOST_LINKS, Links
 from cbr_operator.engine.system_clock import SystemClock
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Credential, Facts, Route
@@ -165,3 +166,34 @@ async def test_what_is_open_for_a_connection_ends_with_it_and_its_call_does_not(
         call.cancel()
         await asyncio.wait({call})
         await asyncio.wait_for(idle.ended.wait(), 5)
+
+
+def links(**parts: float) -> Links:
+    return Links(request_timeout=10, ca_file=None, address_problem=lambda _address, _literal: "", **parts)
+
+
+async def test_a_link_that_stays_idle_is_closed_and_one_in_use_is_not() -> None:
+    made = links(idle_seconds=0.01)
+    idle, busy = made.get(Route("gone")), made.get(Route("used"))
+    busy.calls = 1
+    for each in (idle, busy):
+        made.release(each)
+    async with asyncio.timeout(10):
+        while not idle.session.closed:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+    assert (made.get(Route("used")), busy.session.closed) == (busy, False)
+    assert made.get(Route("gone")) is not idle
+    await made.close()
+
+
+async def test_there_are_so_many_links_at_most_and_the_oldest_idle_one_goes() -> None:
+    made = links()
+    first, second = made.get(Route("0")), made.get(Route("1"))
+    for each in range(2, MOST_LINKS):
+        made.get(Route(str(each)))
+        assert made.get(Route("0")) is first, "used again and again"
+    async with asyncio.timeout(10):
+        while not second.session.closed:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.01)
+    assert not first.session.closed
+    await made.close()

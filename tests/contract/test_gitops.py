@@ -92,7 +92,7 @@ def statuses() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def kstatus(conditions: Any) -> str:
-    """By design, section 1: what is stuck has failed; what is paused is as somebody wants it."""
+    """As docs/gitops.md says: what is stuck has failed; what is paused is as somebody wants it."""
     said = {each["type"]: each for each in conditions}
     succeeded = said[ConditionType.SUCCEEDED]
     if ConditionType.STALLED in said:

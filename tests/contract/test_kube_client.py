@@ -101,6 +101,13 @@ async def test_a_list_comes_in_pages_with_one_version(crds: ControlPlane, kube: 
     assert set(names) <= {item["metadata"]["name"] for page in everywhere for item in page.items}
 
 
+async def test_a_list_of_nothing_has_no_items(kube: KubeClient, namespace: str) -> None:
+    for lists in (kube.list_pages, kube.list_version_pages):
+        [page] = [page async for page in lists(REPLICATIONS, namespace=namespace)]
+        assert page.items == ()
+        assert page.version > 0
+
+
 async def test_a_list_whose_continue_token_expired_begins_anew(
     crds: ControlPlane, kube: KubeClient, namespace: str
 ) -> None:

@@ -6,7 +6,7 @@ from ground.objects import TOKEN
 
 
 def check_conditions(status: Status) -> None:
-    """Fail unless the conditions are such as design section 1 allows."""
+    """Fail unless the conditions are such as docs/kinds allows."""
     for type_, allowed in ALLOWED.items():
         found = status.condition(type_)
         if found is not None:

@@ -47,7 +47,7 @@ def main() -> None:
 
 def _show(plane: ControlPlane, cloud: Simulator, folder: Path) -> None:
     cloud.add_documented_example()
-    _say("A Kubernetes API server and a simulated cloud are up. First the kind:")
+    _say("A Kubernetes API server and a simulated cloud are up. First the kinds:")
     _kubectl(plane, "apply", "-f", "manifests/crds/")
     _kubectl(plane, "wait", "--for=condition=Established", "-f", "manifests/crds/")
     eventually(lambda: plane.kubectl("explain", "cpr", check=False).returncode == 0)  # discovery comes a moment later

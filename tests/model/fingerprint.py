@@ -13,9 +13,15 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
+from cbr_operator.engine.alarms import Alarms
 from cbr_operator.engine.cache import Entry
+from cbr_operator.engine.connection_worker import ConnectionWorker
+from cbr_operator.engine.connections import Connections
+from cbr_operator.engine.controller import Controller
+from cbr_operator.engine.planning import Planning, Surroundings
+from cbr_operator.engine.sweep import Lists
 from cbr_operator.kinds.common import Metadata, Model
-from cbr_operator.kinds.replication import Replication
+from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.ports import Json
 from cbr_operator.rules.view import View
 from model.loop import ModelLoop
@@ -24,7 +30,10 @@ from model.times import FIRST_VERSION
 from model.world import World
 
 _ATOMS = (type(None), bool, float, bytes, datetime, timedelta)
-_OPAQUE = (World, Process, ModelLoop, ClockPort, CloudPort, KubePort, type, types.ModuleType)
+_ENDS = (World, Process, ModelLoop, ClockPort, CloudPort, KubePort, type, types.ModuleType)
+"""Where the walk ends: what they lead to is walked from elsewhere."""
+_IDLE = (Planning, Surroundings, Connections, ConnectionWorker, Alarms)
+"""The other kinds: no object of theirs is in these stories."""
 MOST_KNOWN = 20_000
 _DIGITS = len(str(FIRST_VERSION))
 
@@ -140,6 +149,13 @@ class _Walk:
                 if name not in ("packed", "version", "uid"):
                     self.see(value)
 
+    def of_a_kind(self, it: Any) -> None:
+        """A part of the controller of one kind; those of the others have nothing to do."""
+        if _is_idle(it):
+            self.seen.append(type(it).__name__)
+        else:
+            self.thing(it)
+
     def request(self, it: Request) -> None:
         if self.once(it):
             self.see([it.process.name, it.verb, it.hangs, it.future])
@@ -148,9 +164,10 @@ class _Walk:
     def task(self, it: asyncio.Task[Any]) -> None:
         if self.once(it):
             self.see([it.done(), it.cancelling()])
+            frame = getattr(it.get_coro(), "cr_frame", None)
             if it.done():
                 self.see(None if it.cancelled() else it.exception() or it.result())
-            else:
+            elif frame is None or not _is_idle(frame.f_locals.get("self")):
                 self.see(it.get_coro())
 
     def future(self, it: asyncio.Future[Any]) -> None:
@@ -214,7 +231,8 @@ _CHOICES: tuple[tuple[tuple[type, ...], _How], ...] = (
     ((*_ATOMS, enum.Enum), _Walk.atom),
     ((str,), _Walk.text),
     ((int,), _Walk.whole),
-    (_OPAQUE, _Walk.name),
+    ((*_ENDS, *_IDLE), _Walk.name),
+    ((Controller, Lists), _Walk.of_a_kind),
     ((dict, OrderedDict, defaultdict, Counter), _Walk.pairs),
     ((list, tuple, deque), _Walk.many),
     ((set, frozenset), _Walk.unordered),
@@ -240,6 +258,12 @@ def _choose(kind: type) -> _How:
         if issubclass(kind, types_):
             return how
     return _Walk.thing if kind.__module__ != "builtins" else _Walk.name
+
+
+def _is_idle(it: Any) -> bool:
+    """Whether this is a part of the controller of another kind."""
+    kind = it.kind if isinstance(it, Controller) else it._kind if isinstance(it, Lists) else REPLICATIONS
+    return kind != REPLICATIONS
 
 
 def _is_frozen(kind: type) -> bool:

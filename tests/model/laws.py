@@ -162,6 +162,7 @@ class Laws:
     def check(self) -> None:
         """After every step."""
         for process in self.world.processes:
+            process.loop.tasks()
             if process.loop.errors or LOG.defects:
                 raise BrokenLawError(f"an error of our own: {LOG.defects or process.loop.errors}")
         over = [each for each in self.calls if each.uid not in each.process.engine._calls]

@@ -38,7 +38,8 @@ class ModelLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(before)
 
     def tasks(self) -> list[asyncio.Task[Any]]:
-        """All tasks that are not done, oldest first."""
+        """All tasks that are not done, oldest first. One that ended in an error which nobody took is noted at once."""
+        self.errors += [{"exception": each.exception()} for each in self._tasks if each.done() and each._log_traceback]
         self._tasks = [each for each in self._tasks if not each.done()]
         return self._tasks
 

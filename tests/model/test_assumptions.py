@@ -36,7 +36,7 @@ def test_a_record_that_appears_after_the_settle_time() -> None:
 @pytest.mark.timeout(0)
 def test_the_explorer_finds_the_second_call_by_itself() -> None:
     with pytest.raises(BrokenStoryError, match="accepted a second call"):
-        explore(lambda: World(Traits(sight=Sight.TOO_LATE)), budget=1)
+        explore(lambda: World(Traits(sight=Sight.TOO_LATE), followed=False, people=False), budget=1)
 
 
 @pytest.mark.usefixtures("log")

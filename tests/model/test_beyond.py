@@ -11,7 +11,7 @@ from model.explorer import Story, told
 from model.laws import log_kept
 from model.worlds import WORLDS
 
-EXAMPLES = int(os.environ.get("EXPLORE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("EXPLORE_EXAMPLES", "40"))
 FAULTS = 8
 
 # How many plain moves, and then which of the others.
@@ -37,7 +37,7 @@ def happen(story: Story, plain: int, which: int) -> bool:
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 150,
+    derandomize=EXAMPLES == 40,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )

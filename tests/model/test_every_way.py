@@ -2,13 +2,20 @@
 
 import pytest
 
-from model.worlds import ONE, TWO, Explored
+from model.worlds import DEEP, ONE, TWO, Explored
 
 
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("world", ONE)
 def test_one_object(world: str, exploration: Explored) -> None:
     assert exploration.count.paths > 50
+    assert exploration.count.states > exploration.count.paths
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("world", DEEP)
+def test_one_object_one_fault_deeper(world: str, exploration: Explored) -> None:
+    assert exploration.count.paths > 1000
     assert exploration.count.states > exploration.count.paths
 
 

@@ -40,7 +40,7 @@ ONE: dict[str, Callable[[], World]] = {
 }
 TWO: dict[str, Callable[[], World]] = {
     f"two objects, {cloud}": partial(World, traits=_CLOUDS[cloud], names=("a", "b"))
-    for cloud in ("a plain cloud", "records that appear late", "records in the operation log alone")
+    for cloud in ("a plain cloud", "records that appear late")
 }
 
 
@@ -60,11 +60,11 @@ def _during_a_sweep() -> World:
 
 ONE["an object created during a sweep"] = _during_a_sweep
 DEEP: dict[str, Callable[[], World]] = {
-    f"{cloud}, servers and processes alone, not followed": partial(
-        World, traits=_CLOUDS[cloud], followed=False, people=False
+    "servers and processes alone, records that appear late, not followed": partial(
+        World, traits=_CLOUDS["records that appear late"], followed=False, people=False
     )
-    for cloud in ("a plain cloud", "records that appear late")
 }
+"""The core of the promise, one fault deeper than the others."""
 WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState, Outcome
-from cbr_operator.ports import Body, Facts
-from cbr_operator.rules.answers import MOST_ENTRIES, Verdict, judge
+from cbr_operator.ports import AccessKey, Body, Credential, Facts
+from cbr_operator.rules.answers import MOST_ENTRIES, Verdict, judge, without_key_id, without_token
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.text import MOST_VALUES, clip
 from ground.objects import TOKEN
@@ -178,6 +178,37 @@ def test_a_server_is_quoted_on_one_line_and_in_at_most_512_characters() -> None:
     said = verdict_on(facts(400, {"error_code": "a.b", "error_msg": "x\n" * 5000})).said
     assert "\n" not in said
     assert len(said) < 600
+
+
+def spelt(text: str) -> str:
+    """Every letter as JSON may also spell it."""
+    units = text.encode("utf-16-be")
+    return "".join(f"\\u{units[each]:02x}{units[each + 1]:02X}" for each in range(0, len(units), 2))
+
+
+@pytest.mark.parametrize("secret", ["tok/en+1==", 'pass"wo\\rd', "Pä\U0001f512"])
+def test_a_token_is_blotted_out_however_it_is_spelt(secret: str) -> None:
+    for told in (
+        json.dumps({"error_msg": f"no, {secret}!"}).encode(),
+        json.dumps({"error_msg": f"no, {secret}!"}, ensure_ascii=False).encode(),
+        json.dumps({"error_msg": f"no, {secret}!"}, ensure_ascii=False).replace("/", "\\/").encode(),
+        f'{{"error_msg": "no, {spelt(secret)}!"}}'.encode(),
+        json.dumps({"error_msg": f"no, {secret}!"}, ensure_ascii=False).encode("utf-16"),
+    ):
+        found = json.loads(without_token(secret, facts(400, told)).body)
+        assert found == {"error_msg": "no, [token]!"}
+
+
+def test_what_holds_no_token_is_left_as_it_came() -> None:
+    for raw in (b'{"a" : "\\u0041\\ud800"}', b"\\ no JSON \x00", b"[" * 100_000 + b"\\"):
+        assert without_token(TOKEN, facts(200, raw)).body == raw
+
+
+def test_the_id_of_an_access_key_is_blotted_out() -> None:
+    told = facts(401, {"error_msg": "Access=AK7, verify failed"})
+    key = Credential("o", "1", "", access_key=AccessKey("AK7", "SK"))
+    assert b"AK7" not in without_key_id(key, told).body
+    assert without_key_id(Credential("o", "1", TOKEN), told) is told
 
 
 @given(st.binary(max_size=300), st.integers(100, 599), st.sampled_from(Body), st.booleans())

@@ -178,6 +178,21 @@ def test_an_object_behind_another_speaks_of_it_once_after_ten_seconds() -> None:
     assert moved.status == again.status
 
 
+def test_behind_a_free_vault_what_waited_for_it_says_once_that_it_waits_for_a_slot() -> None:
+    since = NOW - timedelta(seconds=10)
+    behind = decide(view(in_front=place_of(replication("older")), waiting_since=since))
+    assert behind.status is not None
+    waits = replication(status=behind.status.to_json())
+    silent = decide(view(waits, slot_free=False))
+    assert (silent.status, silent.again, silent.in_line) == (None, 10.0, True)
+    spoken = decide(view(waits, slot_free=False, waiting_since=since))
+    assert spoken.status is not None
+    assert reasons(spoken)[1] == ("Unknown", "Submitting")
+    told = replication(status=spoken.status.to_json())
+    assert decide(view(told, slot_free=False, waiting_since=since)).status == told.status
+    assert decide(view(told, in_front=place_of(replication("older")))).status is None
+
+
 def test_a_full_endpoint_holds_the_front_of_the_line_too() -> None:
     decision = decide(view(slot_free=False, waiting_since=NOW - timedelta(minutes=1)))
     assert (decision.action, decision.in_line) == (None, True)
@@ -222,8 +237,14 @@ def test_switching_tracking_off_ends_a_submitted_object() -> None:
     assert decision.again == 0, "the watch need not tell of our own write, and a TTL counts from here"
 
 
-def test_what_is_being_deleted_starts_nothing() -> None:
-    assert decide(view(replication(metadata={"deletionTimestamp": format_time(NOW)}))) == Decision()
+def test_what_is_being_deleted_starts_nothing_and_what_it_began_is_resolved_all_the_same() -> None:
+    going = {"deletionTimestamp": format_time(NOW)}
+    for status in (None, submitted_as("NotSubmitted", reason="RateLimited")):
+        assert decide(view(replication(status=status, metadata=going))) == Decision()
+    orphaned = decide(view(replication(status=submitted_as("Pending"), metadata=going)))
+    assert orphaned.status is not None
+    assert orphaned.status.submission is not None
+    assert orphaned.status.submission.outcome == "Unknown"
 
 
 def test_a_finished_object_only_speaks_for_its_newest_generation() -> None:
@@ -244,15 +265,19 @@ def aged(start: datetime, **parts: Any) -> Any:
 def test_the_deadline_ends_waiting_but_not_before_one_more_try_after_an_absence() -> None:
     old = aged(NOW - timedelta(hours=2))
     absent = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW)
+    back_for_long = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW - timedelta(minutes=11))
     present = Policy(POLICY.allowed_endpoints, POLICY.holder, led_since=NOW - timedelta(hours=3))
     assert isinstance(decide(view(old, policy=absent)).action, Submit)
     for ended in (
         decide(view(old, policy=present)),
         decide(view(old, policy=absent, tried=True)),
-        decide(view(old, policy=absent, credential=SecretProblem("none"))),
+        decide(view(old, policy=back_for_long, credential=SecretProblem("none"))),
     ):
         assert condition(ended.status, "Succeeded") == ("False", "SubmissionDeadlineExceeded")
         assert ended.action is None
+    blip = decide(view(old, policy=absent, credential=SecretProblem("none")))
+    assert condition(blip.status, "Succeeded") == ("Unknown", "WaitingForSecret")
+    assert blip.again is not None
     young = decide(view(aged(NOW - timedelta(minutes=59)), in_front=place_of(replication("older"))))
     assert young.again == 60.0
 

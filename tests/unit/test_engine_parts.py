@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cbr_operator.engine.cache import Cache, Entry
+from cbr_operator.engine.cache import Cache, Entry, Notes
 from cbr_operator.engine.calls import CALLS_A_NAMESPACE, CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.worker import spread
+from cbr_operator.kinds.schedule import SCHEDULES
 from cbr_operator.rules.lanes import Place
 from ground.hand_clock import HandClock
 from ground.objects import DESTINATION, SOURCE, body, spec
@@ -48,6 +49,14 @@ def test_an_object_is_never_replaced_by_an_older_one() -> None:
     assert not ground.cache.store(body("a", metadata={"resourceVersion": "4"}))
     assert not ground.cache.store(body("a", metadata={"resourceVersion": "5"}))
     assert ground.cache.store(body("a", metadata={"resourceVersion": "6"}))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_waiting_for_a_slot_and_waiting_for_the_vault_are_counted_each_by_itself(before: bool) -> None:  # noqa: FBT001
+    since = datetime(2026, 3, 1, tzinfo=UTC)
+    notes = Notes(waiting_since=since, in_front=before)
+    assert notes.waiting(in_front=before) == since
+    assert notes.waiting(in_front=not before) is None
 
 
 def test_late_news_of_a_deleted_object_are_ignored_and_its_namesake_is_not() -> None:
@@ -107,6 +116,16 @@ def test_a_written_intent_holds_the_lane_and_a_known_outcome_frees_it() -> None:
     ground.store("first", 5, status=target("Submitted"))
     assert ground.lanes.in_front_of(second) is None
     assert ground.woken == ["second"]
+
+
+def test_runs_count_in_their_schedule_s_own_namespace_alone() -> None:
+    cache = Ground().cache
+    owner = {"apiVersion": SCHEDULES.api_version, "kind": SCHEDULES.kind, "name": "nightly", "uid": "u"}
+    for namespace in ("dr", "elsewhere"):
+        cache.store(body("a", metadata={"namespace": namespace, "uid": f"of-{namespace}", "ownerReferences": [owner]}))
+    assert [each.uid for each in cache.runs_of("dr", "u")] == ["of-dr"]
+    cache.drop(("dr", "a"), "of-dr")
+    assert cache.runs_of("dr", "u") == ()
 
 
 def test_another_project_or_vault_is_another_lane_and_spelling_is_not() -> None:

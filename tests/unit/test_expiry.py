@@ -108,7 +108,7 @@ HELD = [Statement("False", Reason.ENDPOINT_NOT_ALLOWED, "words"), Statement("Unk
 
 @given(accepted=st.sampled_from([ACCEPTED, *HELD]), succeeded=st.sampled_from(SAID), later=st.integers(0, 100))
 def test_laws_of_kstatus(accepted: Statement, succeeded: Statement, later: int) -> None:
-    """Source: design, section 1."""
+    """Source: docs/kinds/checkpointreplication.md, "spec"."""
     found = replication(metadata={"generation": 7})
     status = with_conditions(found, found.status, now=NOW, accepted=accepted, succeeded=succeeded)
     kinds = {each.type for each in status.conditions}

@@ -185,6 +185,8 @@ def test_what_the_api_server_refuses_is_said_and_not_tried_at_once_again() -> No
     refused = replace(view, refused={body["metadata"]["name"]: "quota"})
     assert decide_namespace(refused).apply == ()
     assert reasons(refused) == ["ApplyRefused"]
+    [outcome] = decide_namespace(refused).outcomes.values()
+    assert "quota. Mend what it names" in outcome.failures[0].message
 
 
 # ------------------------------------------------------------------------------------------ whose it is

@@ -111,6 +111,7 @@ ROWS: list[Row] = [
     ("back by days", {"status": seen(last="2026-03-05 02:00", lastSuccessfulTime="2026-03-05T03:00:00Z")}, "2026-03-02 02:00", (), Seen("", 0, "Overdue", "06 02:00")),
     ("back by a day", {"status": seen(last="2026-03-03 02:00", lastSuccessfulTime="2026-03-03T03:00:00Z")}, "2026-03-02 02:00", (), Seen("", 0, "Scheduled", "04 02:00")),
     ("back, and the run alone tells", {"status": YESTERDAY}, "01:30", (run("02:00"),), Seen("", 0, "Scheduled", "03 02:00")),
+    ("a run of a time far away says nothing", {"status": YESTERDAY}, "02:00", (run("3000-01-01 02:00", HELD),), Seen("02 02:00", 0, "Scheduled", "03 02:00")),
     ("forwards is an outage", {"status": YESTERDAY}, "2026-05-02 02:00", (), Seen("02 02:00", 61, "Overdue", "03 02:00")),
     # Suspended and resumed.
     ("suspended at its time", {"status": YESTERDAY, "suspend": True}, "02:00", (), Seen("", 0, "Suspended", "-")),

@@ -35,6 +35,8 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
         ("Sun, 01 Mar 2026 00:01:00 GMT", 60.0),
         ("Sat, 28 Feb 2026 00:01:00 GMT", None),
         ("Sun, 01 Mar 2099 00:01:00 GMT", 86400.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2300", None),  # a moment beyond the last year in UTC
+        ("Mon, 01 Jan 0001 00:00:00 +2300", None),
     ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:

@@ -172,7 +172,7 @@ class CbrClient:
         except TimeoutError:
             code, words = "timeout", f"no answer within {self._timeout:g} seconds"
             facts = replace(facts, failure=words)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever comes of an answer, what is known of the call is not lost
             code, words = describe(error)
             facts = replace(facts, failure=words)
         finally:

@@ -13,6 +13,11 @@ from cbr_operator import __version__
 from cbr_operator.cloud.connector import Addresses, make_connector, make_tls
 from cbr_operator.ports import DIRECT, Route
 
+IDLE_SECONDS = 60.0
+"""After so long without a call a link is closed; it is made anew when it is needed."""
+MOST_LINKS = 64
+"""Each has an SSL context and a pool; beyond so many the one closes that was idle for longest."""
+
 
 class Link:
     """A session, made for one route."""
@@ -25,6 +30,8 @@ class Link:
         """Under way."""
         self.left = False
         """Nothing new begins on it."""
+        self.timer: asyncio.TimerHandle | None = None
+        """Closes it when it stays idle."""
 
     def proxy_for(self, url: str) -> str | None:
         """The proxy to go through: the route's, or what the environment names for this host."""
@@ -38,7 +45,12 @@ class Links:
     """Makes a link when a route is first travelled, and anew when its connection's trust or proxy changed."""
 
     def __init__(
-        self, *, request_timeout: float, ca_file: Path | None, address_problem: Callable[[str, bool], str]
+        self,
+        *,
+        request_timeout: float,
+        ca_file: Path | None,
+        address_problem: Callable[[str, bool], str],
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         """``address_problem``: what is wrong with connecting to an address, see ``connector.Addresses``.
 
@@ -46,6 +58,7 @@ class Links:
             OSError: ``ca_file`` cannot be used.
         """
         self._request_timeout = request_timeout
+        self._idle_seconds = idle_seconds
         self._ca_file = ca_file
         self._proxies = getproxies()
         trusted = {host for each in self._proxies.values() if (host := urlsplit(each).hostname) is not None}
@@ -63,9 +76,11 @@ class Links:
         """
         link = self._links.get(route.connection)
         if link is not None and (link.route.ca, link.route.proxy) == (route.ca, route.proxy):
+            self._links[route.connection] = self._links.pop(route.connection)  # the last one used stands last
             return link
         made = self._make(route)
         self.leave(route.connection)
+        self._make_room()
         self._links[route.connection] = made
         return made
 
@@ -78,16 +93,35 @@ class Links:
 
     def release(self, link: Link) -> None:
         """A call on the link may have ended."""
-        if link.left and not link.calls:
+        if link.calls:
+            return
+        if link.timer is not None:
+            link.timer.cancel()
+        if link.left:
             task = asyncio.create_task(link.session.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+        elif link.route.connection:
+            link.timer = asyncio.get_running_loop().call_later(self._idle_seconds, self._retire, link)
 
     async def close(self) -> None:
         """Close them all."""
         links = list(self._links.values())
         self._links.clear()
+        for link in links:
+            if link.timer is not None:
+                link.timer.cancel()
         await asyncio.gather(*(each.session.close() for each in links), *self._closing)
+
+    def _retire(self, link: Link) -> None:
+        """Close a link that stayed idle: a call may have made it for a connection that was gone already."""
+        if not link.calls and self._links.get(link.route.connection) is link:
+            self.leave(link.route.connection)
+
+    def _make_room(self) -> None:
+        idle = (name for name, each in self._links.items() if name and not each.calls)
+        if len(self._links) >= MOST_LINKS and (oldest := next(idle, None)) is not None:
+            self.leave(oldest)
 
     def _make(self, route: Route) -> Link:
         try:

@@ -30,11 +30,17 @@ class Notes:
     """What this process remembers of an object beside what its status says; it may be forgotten at any time."""
 
     waiting_since: datetime | None = None
+    in_front: bool = False
+    """Whether it has waited for a slot since then, and not for its vault."""
     tried: bool = False
     older: bool = False
     """It was there before this process led, which has not called for it yet."""
     memory: Memory = NOTHING_REMEMBERED
     """Of its looks at the cloud."""
+
+    def waiting(self, *, in_front: bool) -> datetime | None:
+        """Since when it has waited for the same as now: anew once it comes in front, or somebody before it."""
+        return self.waiting_since if self.in_front == in_front else None
 
 
 @dataclass(slots=True)
@@ -80,7 +86,7 @@ class Cache(Store[Entry]):
         self._users: defaultdict[ConnectionKey, dict[str, Key]] = defaultdict(dict)
         self._gone = gone
         self._ran = ran
-        self._runs: defaultdict[str, dict[str, Run]] = defaultdict(dict)
+        self._runs: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
         self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
@@ -96,9 +102,9 @@ class Cache(Store[Entry]):
         """All other objects with the same source vault."""
         return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
 
-    def runs_of(self, schedule_uid: str) -> tuple[Run, ...]:
-        """The runs that are a Schedule's own."""
-        return tuple(self._runs.get(schedule_uid, {}).values())
+    def runs_of(self, namespace: str, schedule_uid: str) -> tuple[Run, ...]:
+        """The runs that are a Schedule's own; one that only says so, in another namespace, is none of them."""
+        return tuple(self._runs.get((namespace, schedule_uid), {}).values())
 
     def _index(self, before: Entry | None, after: Entry | None) -> None:
         self._lanes.move(before.place if before else None, after.place if after else None)
@@ -120,9 +126,9 @@ class Cache(Store[Entry]):
 
     def _index_run(self, before: Run | None, after: Run | None) -> None:
         if before is not None:
-            _remove(self._runs, before.owner, before.uid)
+            _remove(self._runs, (before.namespace, before.owner), before.uid)
         if after is not None:
-            self._runs[after.owner][after.uid] = after
+            self._runs[after.namespace, after.owner][after.uid] = after
         changed = after or before
         if changed is not None and (before is None or after is None or replace(before, version=after.version) != after):
             self._ran(changed)

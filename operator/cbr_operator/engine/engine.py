@@ -227,17 +227,20 @@ class Engine:
         self._planning.ran(run)
 
     def _gone(self, entry: Entry) -> None:
-        """An object was deleted: its looks end; its call holds the lane until it must have shown (protocol, 5)."""
+        """An object was deleted: its looks end. Its call holds the lane until it must have shown.
+
+        Source: protocol, section 5.
+        """
         key = key_of(entry.body)
         self._pollers.drop(key)
         self.queue.add_after(key, None)
         if entry.place is None:
             return
-        if entry.uid in self._calls:
-            self._lanes.hold(entry.place)  # its end settles it
-        elif entry.place.holds:
+        # While nothing is written of its call, the lane is held that was called, which need not be this one any more.
+        if entry.place.holds:
             self._lanes.hold(entry.place)
-            self._settle(entry.place)
+            if entry.uid not in self._calls:  # else the call's end settles it
+                self._settle(entry.place)
 
     def _connection_changed(self, key: ConnectionKey) -> None:
         """A connection came, went, or says something else: what uses it stands elsewhere now, and is decided anew."""

@@ -1,6 +1,7 @@
 """Tokens from logins at IAM: one a connection and project, in memory alone, shared by all who use it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,6 +9,8 @@ from datetime import datetime, timedelta
 from cbr_operator.engine.rooms import Rooms
 from cbr_operator.ports import Clock, Cloud, LoginRequest
 from cbr_operator.rules.logins import RENEW_AFTER, LoginFailure, Token, judge_login
+
+logger = logging.getLogger(__name__)
 
 DOUBTED_AFTER = 600.0
 """Seconds from a login until an ambiguous refusal of its token is a reason for another."""
@@ -169,6 +172,9 @@ class Logins:
                 login.not_before = started
             else:
                 self._fail(login, found)
+        except Exception:
+            logger.exception("A login met a defect of the operator; it is tried again later")
+            self._fail(login, LoginFailure("The login failed: the operator could not read the answer.", refused=False))
         finally:
             login.task = None
             self._ended(owner[0])

@@ -1,6 +1,7 @@
 """Looks at a cloud's clock: one at a time for an endpoint and credential, shared by all who wait for it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -13,10 +14,12 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential
+from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential, without_key_id
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
+
+logger = logging.getLogger(__name__)
 
 
 class ClockLooks:
@@ -61,12 +64,17 @@ class ClockLooks:
         self._failures.pop(key, None)
 
     async def _look(self, shared: tuple[str, str], action: LookAtClock) -> None:
-        async with self._credentials.trial(action.credential) as usable:
-            failure = await self._ask(action) if usable else _REFUSED
-        for key in self._waiting.pop(shared):
-            if failure is not None:
-                self._failures[key] = failure
-            self._wake(key)
+        failure: Verdict | None = _DEFECT
+        try:
+            async with self._credentials.trial(action.credential) as usable:
+                failure = await self._ask(action) if usable else _REFUSED
+        except Exception:
+            logger.exception("A look at a cloud's clock met a defect of the operator; it is made again later")
+        finally:
+            for key in self._waiting.pop(shared):
+                if failure is not None:
+                    self._failures[key] = failure
+                self._wake(key)
 
     async def _ask(self, action: LookAtClock) -> Verdict | None:
         """What kept the look from going well."""
@@ -74,6 +82,7 @@ class ClockLooks:
         await self._pace.turn(credential.route, lane_of(action.target))
         async with self._rooms.room(action.target.endpoint, credential.route.namespace):
             facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
+        facts = without_key_id(credential, facts)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
             self._clocks.learn(action.target.endpoint, facts, or_none=True)
@@ -90,4 +99,7 @@ class ClockLooks:
 
 _REFUSED = Verdict(
     Outcome.NOT_SUBMITTED, Reason.AUTHENTICATION_FAILED, "the cloud has just refused the same access key for good"
+)
+_DEFECT = Verdict(
+    Outcome.NOT_SUBMITTED, Reason.ENDPOINT_UNREACHABLE, "the look at the cloud's clock met a defect of the operator"
 )

@@ -169,6 +169,7 @@ class PolicyKeeper:
             annotations=entry.pairs,
             schedules={each: known for each, known in found if known is not None},
             refused=refused,
+            unreadable=frozenset(each.uid for _, each in self._.policies.entries() if each.policy is None),
         )
 
     def _concerns(self, entry: ScheduleEntry) -> bool:
@@ -182,7 +183,7 @@ class PolicyKeeper:
             schedule = Schedule.from_json(body)
         except ValidationError:
             return None  # its own controller reports it
-        runs = self._.cache.runs_of(entry.uid)
+        runs = self._.cache.runs_of(entry.key[0], entry.uid)
         busy = any(each.state is RunState.UNFINISHED or each.open_outcome for each in runs)
         return KnownSchedule(schedule, body, busy)
 

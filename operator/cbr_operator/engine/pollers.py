@@ -1,4 +1,4 @@
-"""Looking at vaults: one poller a lane and credential, shared by all objects that look at it (design, section 3)."""
+"""Looking at vaults: one poller a lane and credential, shared by all objects that look at it."""
 
 import asyncio
 import logging

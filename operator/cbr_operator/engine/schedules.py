@@ -24,6 +24,7 @@ from cbr_operator.rules.readiness import Readiness
 from cbr_operator.rules.runs import Run
 from cbr_operator.rules.schedule import decide_schedule
 from cbr_operator.rules.schedule_view import ScheduleDecision, ScheduleView
+from cbr_operator.rules.text import sentence
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class ScheduleKeeper:
                 ScheduleView(
                     schedule,
                     self._clock.now(),
-                    runs=self._cache.runs_of(entry.uid),
+                    runs=self._cache.runs_of(key[0], entry.uid),
                     created=frozenset(entry.created),
                     not_created=not_created,
                 )
@@ -170,7 +171,9 @@ class ScheduleKeeper:
                 made = await self._kube.get(REPLICATIONS, namespace=namespace, name=name)
         except KubeError as error:
             text = (
-                f"The API server did not take the run {name!r}, it is tried again until the starting deadline: {error}"
+                f"The API server did not take the run {name!r}: {sentence(str(error))} Mend what it names: the "
+                "template, a quota, an admission policy. It is tried again every ten seconds, for a time of the "
+                "schedule until spec.startingDeadlineSeconds have passed."
             )
             return Readiness(ready=False, reason=ScheduleReason.CREATION_REFUSED, message=text, for_a_person=True)
         if entry.uid not in {each.uid for each in Metadata.model_validate(made["metadata"]).owner_references}:

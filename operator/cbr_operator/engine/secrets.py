@@ -38,10 +38,12 @@ class Readings:
     async def read(self, *, namespace: str, name: str) -> Reading:
         """The object, as it was ten seconds ago or later."""
         self._forget_old()
-        if (namespace, name) not in self._readings:
-            self._readings[namespace, name] = asyncio.create_task(self._fetch(namespace, name))
+        reading = self._readings.get((namespace, name))
+        if reading is None or self._is_old(reading):
+            self._readings.pop((namespace, name), None)  # so that they stand in the order in which they began
+            reading = self._readings[namespace, name] = asyncio.create_task(self._fetch(namespace, name))
         # Shielded: the reading is shared, and one who gives up must not end it for the others.
-        return await asyncio.shield(self._readings[namespace, name])
+        return await asyncio.shield(reading)
 
     async def _fetch(self, namespace: str, name: str) -> Reading:
         at = self._clock.boottime()
@@ -53,10 +55,19 @@ class Readings:
             return Reading(at, None, failure=str(error))
 
     def _forget_old(self) -> None:
-        oldest = self._clock.boottime() - FRESH_SECONDS
-        for name, reading in list(self._readings.items()):
-            if reading.done() and (reading.cancelled() or reading.exception() or reading.result().at <= oldest):
-                del self._readings[name]
+        """Drop the oldest; one that is under way keeps those behind it until it ends, which costs memory alone."""
+        while self._readings:
+            name = next(iter(self._readings))
+            if not self._is_old(self._readings[name]):
+                return
+            del self._readings[name]
+
+    def _is_old(self, reading: asyncio.Task[Reading]) -> bool:
+        if not reading.done():
+            return False
+        if reading.cancelled() or reading.exception():
+            return True
+        return reading.result().at <= self._clock.boottime() - FRESH_SECONDS
 
 
 class SecretReader:

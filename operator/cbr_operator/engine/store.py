@@ -109,7 +109,7 @@ def key_of(body: Json) -> Key:
 
 
 def version_of(body: Json) -> int:
-    """An object's resourceVersion; they are compared as numbers (reference: KEP-5504)."""
+    """An object's resourceVersion; they are compared as numbers (source: KEP-5504)."""
     return int(body["metadata"]["resourceVersion"])
 
 

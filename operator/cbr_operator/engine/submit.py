@@ -14,7 +14,7 @@ from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Cloud, Credential, Facts
-from cbr_operator.rules.answers import Verdict, is_ambiguous, judge, took_credential
+from cbr_operator.rules.answers import Verdict, is_ambiguous, judge, took_credential, without_key_id
 from cbr_operator.rules.results import Try
 from cbr_operator.rules.view import Decision, Submit
 
@@ -95,6 +95,8 @@ class Submitter:
 
         if decision.status is None:
             raise AssertionError("a submission without the status of its intent")
+        if not self._may_send():
+            return  # leaving: an intent without a call would only have to be resolved
         written = await self._publisher.intend(replication, decision.status)
         if written is None:
             return
@@ -103,6 +105,7 @@ class Submitter:
         )
         self._clocks.learn(action.intent.target.endpoint, facts)
         was_unknown = action.intent.first_unknown_at is not None
+        facts = without_key_id(action.credential, facts)
         verdict = judge(facts, token=action.credential.token, was_unknown=was_unknown)
         if took_credential(facts) is not None:
             for_good = self._answered(

@@ -11,7 +11,7 @@ from cbr_operator.ports import Clock, Json, Kube, KubeError, NotFoundError
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 600.0
-"""Between two sweeps: a deletion in a gap of the watch is never reported (reference: Kopf, finding 4)."""
+"""Between two sweeps: Kopf never reports a deletion that fell into a gap of the watch (410 Gone)."""
 FIRST_SWEEP_SECONDS = 30.0
 """Until the first one: between our own first list and the watch's lies such a gap at every start."""
 
@@ -71,6 +71,8 @@ class Lists:
                 await self.sweep()
             except KubeError as error:
                 logger.warning("The periodic list failed, the next one is in ten minutes: %s", error)
+            except Exception:  # it is no reason to leave
+                logger.exception("The periodic list met a defect of ours")
 
     async def sweep(self) -> None:
         """Drop what is gone, fetch what was missed; what is newer than the list is left alone."""

@@ -13,7 +13,7 @@ from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import comparable_endpoint
-from cbr_operator.rules.answers import is_ambiguous, took_credential, without_token
+from cbr_operator.rules.answers import is_ambiguous, took_credential, without_key_id, without_token
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
@@ -207,7 +207,7 @@ class VaultReader:
             if not usable:
                 return Facts(sent=False), _KEY_REFUSED
             async with self._rooms.room(action.target.endpoint, credential.route.namespace):
-                facts = await request()
+                facts = without_key_id(credential, await request())
             return facts, self._learn(action, facts, credential, what)
 
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:

@@ -1,4 +1,7 @@
-"""Kopf, as informer and lifecycle: one event handler, no other of its ways (reference: Kopf, findings 1 to 10).
+"""Kopf, as informer and lifecycle: one event handler, no other of its ways.
+
+Its change handlers are repeated when what they did could not be noted down (docs.kopf.dev, "Error handling"), which
+must never happen to the call; its timers, daemons and deletion handlers put a finalizer on each object.
 
 It runs in a thread with an event loop of its own. At its end, for whatever reason, Kopf cancels every task that
 was created in its loop since it began: a call under way must not be among them, nor the writing of its answer.

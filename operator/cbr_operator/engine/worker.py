@@ -121,6 +121,7 @@ class Worker:
         endpoint = target.endpoint if target is not None else ""
         route = credential.route if isinstance(credential, Credential) else DIRECT
         look = self._.pollers.result_for(key)
+        in_front = self._.lanes.in_front_of(entry.place) if entry.place is not None else None
         return View(
             policy=self._.policy,
             replication=replication,
@@ -131,8 +132,8 @@ class Worker:
             tried=entry.notes.tried,
             credential=credential,
             refusals=self._.cache.refusals(hold_key(replication, target)),
-            in_front=self._.lanes.in_front_of(entry.place) if entry.place is not None else None,
-            waiting_since=entry.notes.waiting_since,
+            in_front=in_front,
+            waiting_since=entry.notes.waiting(in_front=in_front is None),
             clock_offset=self._.clocks.offset(endpoint),
             cloud_has_no_clock=self._.clocks.has_none(endpoint),
             look_failed=self._.looks.failure_for(key),
@@ -196,8 +197,8 @@ class Worker:
 
     def _note(self, entry: Entry, view: View, decision: Decision) -> None:
         notes = entry.notes
-        notes.tried = notes.tried or decision.blocked
-        notes.waiting_since = (notes.waiting_since or view.now) if decision.in_line else None
+        notes.waiting_since = (view.waiting_since or view.now) if decision.in_line else None
+        notes.in_front = view.in_front is None
         if entry.place is not None and not entry.place.holds:
             self._.lanes.stand(entry.place, ready=decision.in_line)
 
@@ -251,7 +252,7 @@ class Worker:
                 self._.queue.add_after(key, UNWRITTEN_AGAIN)
             else:
                 self._.queue.add(key)
-            if current.place is None or not current.place.holds:
+            if current.place is None or not current.place.holds or current.place.lane != place.lane:
                 self._.lanes.release(place)
 
         self._.submitter.start(view.replication, decision, action, over)

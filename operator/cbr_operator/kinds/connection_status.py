@@ -13,6 +13,7 @@ class ConnectionStatus(ConditionedStatus):
     """What was refused: version of the Secret and generation of the connection. While neither has changed there is no
     new login before nextLoginTime."""
     next_login_time: Time | None = None
-    """When a login that was refused is tried again: a wrong password too often would lock the user."""
+    """When a login that failed is tried again: 5 minutes up to an hour after IAM refused it, since a wrong password too
+    often would lock the user; 10 seconds up to 5 minutes after it failed for another reason."""
     conditions: Conditions = ()
     """Ready: whether resources can use the connection. Reconciling and Stalled: for tools that follow kstatus."""

@@ -19,7 +19,7 @@ _IS_URL = rule(
     " && !self.contains('@') && !self.contains('?') && !self.contains('#')"
     " && (url(self).getPort() == ''"
     " || (int(url(self).getPort()) > 0 && int(url(self).getPort()) < 65536))",
-    "must be a URL such as https://cbr.region.example.com, without user information, query or fragment",
+    "must be a URL such as https://host.example.com, without user information, query or fragment",
 )
 
 

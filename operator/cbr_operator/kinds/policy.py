@@ -61,7 +61,7 @@ class PolicySpec(Model):
     """What each Schedule is made from."""
     targets: Annotated[tuple[VaultPair, ...], Field(max_length=100)] = ()
     """Pairs of vaults for every selected namespace. Absent: each namespace names its own in its annotation
-    cbr-operator.io/vault-pairs, one "source=destination" a line; blank lines and lines that begin with # are
+    cbr-operator.io/vault-pairs, one "source=destination" a line; blank lines and what follows a # are
     ignored."""
 
 

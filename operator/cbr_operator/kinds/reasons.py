@@ -1,7 +1,8 @@
-"""Every condition type and reason there is, and what it tells a user.
+"""Every condition type, and the reasons of CheckpointReplications and connections, with what they tell a user.
 
-A reason means the same in each type it stands in. Which reason may stand under which type and status is laid
-down in ``ALLOWED``; the documentation and the tests are made from it.
+A reason means the same in each type it stands in. Which reason may stand under which type and status is laid down in
+``ALLOWED``, to which the tests hold the code and the pages in docs/kinds. The reasons of Ready of the other kinds are
+``ScheduleReason`` (``kinds/schedule.py``) and ``PolicyReason`` (``kinds/policy.py``).
 """
 
 from enum import StrEnum
@@ -28,7 +29,7 @@ class Reason(StrEnum):
     """Why a condition is as it is."""
 
     VALID = "Valid"
-    """The resource is complete and allowed, and its token could be read when it was needed."""
+    """The resource is complete and allowed, and its credential could be read when it was needed."""
     WAITING_FOR_SECRET = "WaitingForSecret"  # noqa: S105 - a reason, no secret
     """The Secret, its key or a usable token in it is missing."""
     WAITING_FOR_CONNECTION = "WaitingForConnection"
@@ -53,7 +54,7 @@ class Reason(StrEnum):
     RESTORED = "Restored"
     """Restored from a cluster backup; held until its restore label is removed."""
     SUBMITTING = "Submitting"
-    """The intent is written; the call is being made."""
+    """The call is being made, or waits for its turn."""
     RESOLVING_OUTCOME = "ResolvingOutcome"
     """Whether the cloud took the call is not known; it is never sent blindly again."""
     WAITING_FOR_VAULT = "WaitingForVault"
@@ -61,11 +62,11 @@ class Reason(StrEnum):
     RATE_LIMITED = "RateLimited"
     """The cloud asked to call less often."""
     AUTHENTICATION_FAILED = "AuthenticationFailed"
-    """The cloud refused the token."""
+    """The cloud refused the credential: a token, or the signatures of an access key."""
     PERMISSION_DENIED = "PermissionDenied"
-    """The token is good but not allowed to do this."""
+    """The credential is good but not allowed to do this."""
     ENDPOINT_UNREACHABLE = "EndpointUnreachable"
-    """No connection to the endpoint could be made; nothing was sent."""
+    """No connection to the endpoint could be made, or its address may not be connected to: nothing was sent."""
     DESTINATION_NOT_READY = "DestinationNotReady"
     """The cloud could not use the destination, or a backup, yet."""
     REJECTED = "Rejected"
@@ -80,7 +81,7 @@ class Reason(StrEnum):
     REPLICATING = "Replicating"
     """The cloud is copying."""
     CANNOT_LOOK = "CannotLook"
-    """The records could not be read three times in a row; the copying goes on unseen."""
+    """The records cannot be read, three times in a row or with a refused token; the copying goes on unseen."""
     ALL_REPLICATED = "AllReplicated"
     """Every backup has its copy."""
     NOTHING_TO_REPLICATE = "NothingToReplicate"

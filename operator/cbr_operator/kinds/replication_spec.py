@@ -81,9 +81,9 @@ class Spec(Model):
     """What to copy from where to where.
 
     It cannot be changed but for suspend, tracking and ttlSecondsAfterFinished: a resource is one submission. To copy
-    again, create a new one (generateName helps).
+    again, create another: under another name, or with generateName and kubectl create -f (kubectl apply refuses it).
 
-    The call is made at most once for each resource. Deleting the resource ends the following, and never the copying:
+    The call is made at most once for each resource. Deleting the resource ends its tracking, and never the copying:
     the cloud has no call that cancels it.
     """
 

@@ -31,7 +31,7 @@ class Outcome(StrEnum):
 
 
 class Target(Model):
-    """What is really called. Resolving and following use it, whatever the connection says later."""
+    """What is really called. Resolving and tracking use it, whatever the connection says later."""
 
     endpoint: str = ""
     """URL of the endpoint."""
@@ -49,7 +49,7 @@ class Submission(Model):
     """The log of the one call: written before it is made, and closed with what came of it."""
 
     attempt: int = 0
-    """Number of the try."""
+    """Number of the attempt, failed looks before the call included."""
     holder: str = ""
     """Random id of the process that wrote it."""
     intent_time: MicroTime | None = None
@@ -57,7 +57,7 @@ class Submission(Model):
     cloud_time: MicroTime | None = None
     """The same moment by the cloud's clock."""
     first_unknown_at: MicroTime | None = None
-    """cloudTime of the first try whose outcome was not known."""
+    """cloudTime of the first attempt whose outcome was not known."""
     target: Target = Field(default_factory=Target)
     """What was called."""
     outcome: str
@@ -70,9 +70,10 @@ class Submission(Model):
     next_attempt_time: Time | None = None
     """When it is tried again."""
     credential_version: str = ""
-    """resourceVersion of the Secret whose token was refused; there is no new try before it changes."""
+    """Version of the credential that was refused for good: the Secret's resourceVersion, and with a connection its
+    generation, as "<resourceVersion>/<generation>". There is no new attempt before it changes."""
     suspended_time: MicroTime | None = None
-    """Since when it has been suspended after a first try: meanwhile the deadline stands still."""
+    """Since when it has been suspended after a first attempt: meanwhile the deadline stands still."""
     suspended_seconds: int | None = None
     """How long it was suspended before that, in all."""
 
@@ -158,7 +159,7 @@ class Status(ConditionedStatus):
     """What is going on. Written by the operator alone."""
 
     start_time: Time | None = None
-    """When the resource was first seen unsuspended, as in a Job; frozen at the first try."""
+    """When the resource was first seen unsuspended, as in a Job; frozen at the first attempt."""
     completion_time: Time | None = None
     """When it ended, well or not. Set only then: kubectl wait --for=jsonpath='{.status.completionTime}'."""
     progress: str = ""

@@ -118,7 +118,8 @@ class ScheduleReason(StrEnum):
     NAME_TAKEN = "NameTaken"
     """False: an object that is not this Schedule's has the name of the run that is due."""
     CREATION_REFUSED = "CreationRefused"
-    """False: the API server does not take the run that is due; it is tried again until the starting deadline."""
+    """False: the API server does not take the run that is due; it is tried again
+    every ten seconds until the starting deadline."""
     OVERDUE = "Overdue"
     """False: no run has succeeded for two periods and the starting deadline."""
     LAST_RUN_FAILED = "LastRunFailed"

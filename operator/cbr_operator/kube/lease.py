@@ -1,7 +1,7 @@
 """Leader election on a Lease, by client-go's rules; not a lock, since the guards of the protocol keep us safe.
 
 A loop of our own: the one in the kubernetes package gives up at the first refused connection, does not notice an
-API server that hangs, and can leave two leaders (reference: kubernetes-facts). Source of the rules: client-go,
+API server that hangs, and can leave two leaders. Source of the rules: client-go,
 tools/leaderelection: another's Lease is expired when its record has not *changed* for the lease duration on our own
 clock, and a leader that could not renew within the renew deadline no longer leads.
 """

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # Regions of the vendor's siblings, whose endpoints do not follow the vendor's own form
-# (reference: docs.otc.t-systems.com "Regions and Endpoints"; the European site's region and its `.eu` domain).
+# (source: docs.otc.t-systems.com "Regions and Endpoints"; the European site's region and its `.eu` domain).
 _SIBLING_DOMAINS = {
     "eu-de": "otc.t-systems.com",
     "eu-nl": "otc.t-systems.com",

@@ -1,4 +1,6 @@
-"""Which network addresses may be connected to (design, section 5). Pure; asked of each address just before that.
+"""Which network addresses may be connected to (docs/kinds/cbrconnection.md, "Fields").
+
+Pure; asked of each address just before that.
 
 A name is written by a user and resolved by whoever owns it: what it leads to must not be this machine, its
 neighbours, the cloud's metadata service, the API server, or a network that the administrator denied.

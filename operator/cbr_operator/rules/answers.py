@@ -1,11 +1,12 @@
 """What the cloud's answer to the call means (protocol, section 3). Facts in, one Verdict out."""
 
+import json
 from dataclasses import dataclass, replace
 from typing import Any
 
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import AnsweredDestination, AnsweredSource, Backup, BackupState, Outcome
-from cbr_operator.ports import Body, Facts
+from cbr_operator.ports import Body, Credential, Facts
 from cbr_operator.rules.text import clip, read_json
 
 MOST_ENTRIES = 20_000
@@ -14,7 +15,7 @@ more must not keep the operator from everything else."""
 _QUOTE_LENGTH = 512
 _ID_LENGTH = 128
 
-# The service's error codes (reference: "Error Codes" of the CBR API; the HTTP status of one code differs
+# The service's error codes (source: "Error Codes" of the CBR API; the HTTP status of one code differs
 # between releases, so the code counts first).
 _CODE_NOT_READY = frozenset({"1001", "1007", "1008", "6112", "6118", "6129", "8600"})
 _CODE_REPLICATED_ALREADY = frozenset({"1009", "1012"})
@@ -134,15 +135,32 @@ def _refused(status: int, code: str, said: str, *, whole: bool, was_unknown: boo
 
 
 def without_token(token: str, facts: Facts) -> Facts:
-    """The facts with the token blotted out, should a server echo it."""
+    """The facts with the token blotted out, should a server echo it, however JSON spells it."""
     if not token:
         return facts
     return replace(
         facts,
-        body=facts.body.replace(token.encode(), b"[token]"),
+        body=_blotted(token, facts.body),
         failure=facts.failure.replace(token, "[token]"),
         request_id=clip(facts.request_id.replace(token, "[token]"), _ID_LENGTH),
     )
+
+
+def without_key_id(credential: Credential, facts: Facts) -> Facts:
+    """The facts without the id of the access key, which gateways quote from what was signed."""
+    return without_token(credential.access_key.id, facts) if credential.access_key is not None else facts
+
+
+def _blotted(token: str, body: bytes) -> bytes:
+    """A body without a token; where letters may be spelt otherwise, by escapes or in UTF-16, what is meant counts."""
+    plain = body.replace(token.encode(), b"[token]")
+    if b"\\" not in plain and b"\0" not in plain:
+        return plain
+    parsed = read_json(plain)
+    if parsed is None:
+        return plain
+    spelt, told = json.dumps(parsed, ensure_ascii=False), json.dumps(token, ensure_ascii=False)[1:-1]
+    return spelt.replace(told, "[token]").encode(errors="surrogatepass") if told in spelt else plain
 
 
 def error_of(facts: Facts) -> tuple[str, str]:

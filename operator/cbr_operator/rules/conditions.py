@@ -1,4 +1,4 @@
-"""The only builder of conditions: three statements in, the five conditions out (design, section 1)."""
+"""The only builder of conditions: three statements in, the five conditions out."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

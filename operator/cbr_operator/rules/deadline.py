@@ -11,6 +11,9 @@ from cbr_operator.kinds.replication_status import Status
 from cbr_operator.rules.conditions import ACCEPTED, FALSE, Statement, statement_of, with_conditions
 from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, ReadSecret, UseConnection, View
 
+AFTER_ABSENCE = 600.0
+"""Seconds that an object whose deadline passed in the operator's absence has for its one more try."""
+
 
 def is_paused(said: Condition | Statement | None) -> bool:
     """Whether this says that the object is held on purpose."""
@@ -60,7 +63,7 @@ def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     """``decision``, unless spec.submission.deadlineSeconds ends the waiting first.
 
     After an absence of the operator nothing ends before one more try, so a process that did not lead when the
-    deadline passed must have tried, or have found that it cannot.
+    deadline passed must have tried, or have found for a while that it cannot.
     """
     status = decision.status or view.replication.status
     said = status.condition(ConditionType.SUBMITTED)
@@ -72,8 +75,12 @@ def by_deadline(view: View, spec: Spec, decision: Decision) -> Decision:
     left = (deadline - view.now).total_seconds()
     if left > 0:
         return replace(decision, again=left if decision.again is None else min(left, decision.again))
-    if view.policy.led_since > deadline and not (view.tried or decision.blocked):
-        return decision
+    if view.policy.led_since > deadline:
+        grace = AFTER_ABSENCE - (view.now - view.policy.led_since).total_seconds()
+        if not (view.tried or decision.blocked):
+            return decision
+        if not view.tried and grace > 0:  # the first thing that fails after a start is often over in a moment
+            return replace(decision, again=grace if decision.again is None else min(grace, decision.again))
     return Decision(status=_given_up(view, view.replication.status if decision.action else status, spec))
 
 

@@ -7,23 +7,23 @@ from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, state
 from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.matching import Matched
 from cbr_operator.rules.records import Look
-from cbr_operator.rules.text import count_backups, sentence
+from cbr_operator.rules.text import PERMISSIONS, count_backups, sentence
 
-CANNOT_BE_CANCELLED = "The copying cannot be cancelled: deleting this resource only ends the following of it."
+CANNOT_BE_CANCELLED = "The copying cannot be cancelled: deleting this resource only ends its tracking."
 _NAMED = 5
 """So many failed backups are named in a message; the list holds all of them."""
 _TO_RUN_AGAIN = "To copy what is missing, mend that and create a new resource: what has its copy is not copied again."
 _LEADS = {
-    Reason.AUTHENTICATION_FAILED: "The cloud refuses the token, so the copying goes on unseen. Put a new token into "
-    "the Secret (with a connection, its status says what to do): the following goes on within a minute of that.",
-    Reason.PERMISSION_DENIED: "The token may not read the records, so the copying goes on unseen. Give its user the "
-    "permission cbr:backups:list in the source project; the following goes on by itself.",
-    Reason.WAITING_FOR_SECRET: "The token cannot be read, so the copying goes on unseen. The following goes on by "
-    "itself once the Secret is right.",
-    Reason.WAITING_FOR_CONNECTION: "Its connection cannot be used, so the copying goes on unseen. The following goes "
-    "on by itself once the connection is ready.",
-    Reason.ENDPOINT_NOT_ALLOWED: "Its connection may not be used as it is, so the copying goes on unseen. The "
-    "following goes on by itself once the connection is right.",
+    Reason.AUTHENTICATION_FAILED: "The cloud refuses the credential, so the copying goes on unseen. Put a new token "
+    "into the Secret (with a connection, its status says what to do): tracking goes on within a minute of that.",
+    Reason.PERMISSION_DENIED: "The credential may not read the records, so the copying goes on unseen. Give its user "
+    f"the permissions {PERMISSIONS} in the source project; tracking goes on by itself.",
+    Reason.WAITING_FOR_SECRET: "The token cannot be read, so the copying goes on unseen. Tracking goes on by itself "
+    "once the Secret is right.",
+    Reason.WAITING_FOR_CONNECTION: "Its connection cannot be used, so the copying goes on unseen. Tracking goes on by "
+    "itself once the connection is ready.",
+    Reason.ENDPOINT_NOT_ALLOWED: "Its connection may not be used as it is, so the copying goes on unseen. Tracking "
+    "goes on by itself once the connection is right.",
     Reason.RATE_LIMITED: "The cloud asked to look less often, so the copying goes on unseen; it is looked at again "
     "by itself, later.",
     Reason.ENDPOINT_UNREACHABLE: "The records could not be read three times in a row, so the copying goes on unseen; "
@@ -32,12 +32,12 @@ _LEADS = {
 
 
 def taken(replication: Replication) -> Statement:
-    """Submitted, of an object whose call the cloud took or found needless."""
+    """Submitted, of an object whose call the cloud took, or said that it is not needed."""
     said = statement_of(replication.status, ConditionType.SUBMITTED)
     if said is not None and said.status != UNKNOWN:
         return said
     if _outcome(replication) == Outcome.NOT_NEEDED:
-        return Statement(FALSE, Reason.NOT_NEEDED, "The cloud called the copying needless.")
+        return Statement(FALSE, Reason.NOT_NEEDED, "The cloud says that the copying is not needed.")
     reason = Reason.OUTCOME_ADOPTED if _outcome(replication) == Outcome.ADOPTED else Reason.SUBMITTED
     return Statement(TRUE, reason, f"The cloud took the call. {CANNOT_BE_CANCELLED}")
 
@@ -78,7 +78,7 @@ def _total(status: Status) -> int:
 
 
 def nothing_open(replication: Replication) -> Statement:
-    """Succeeded, where the cloud called the copying needless and nothing is under way to this destination."""
+    """Succeeded, where the cloud says that the copying is not needed and nothing is under way to this destination."""
     destination = replication.spec.destination.region if replication.spec is not None else "the destination"
     text = f"The cloud says that every backup has its copy in {destination} already; nothing is being copied there."
     return Statement(TRUE, Reason.NOTHING_TO_REPLICATE, text)
@@ -97,7 +97,7 @@ def copying(status: Status, look: Look, seen: Matched) -> Statement:
     if look.log is None:
         text = (
             f"{why}, and its operation log cannot be read: the copying goes on unseen. Look at the destination vault; "
-            "the following ends after spec.tracking.deadlineSeconds."
+            "tracking ends after spec.tracking.deadlineSeconds."
         )
         return Statement(UNKNOWN, Reason.CANNOT_LOOK, text)
     silent = f", and tells nothing of {count_backups(seen.unseen)}" if seen.unseen else ""

@@ -9,7 +9,7 @@ from cbr_operator.rules.answers import Verdict, error_of, refused_credential, wi
 from cbr_operator.rules.records import Look, Record
 
 FAILURES_TOLD = 3
-"""So many failed looks in a row are worth telling (design, section 3)."""
+"""So many failed looks in a row are worth telling."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,7 @@ def pairs_for(spec: PolicySpec, annotations: dict[str, str]) -> Pairs:
 
 
 def read_pairs(text: str) -> Pairs:
-    """The lines ``source=destination`` of an annotation; blank lines and those that begin with # say nothing."""
+    """The lines ``source=destination`` of an annotation; blank lines and what follows a # are ignored."""
     good: list[Pair] = []
     bad: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

@@ -23,7 +23,7 @@ from cbr_operator.kinds.schedule import SCHEDULES, Schedule
 from cbr_operator.ports import Json
 from cbr_operator.rules.conditions import FALSE
 from cbr_operator.rules.pairs import Pair, pairs_for
-from cbr_operator.rules.text import clip
+from cbr_operator.rules.text import clip, sentence
 
 _LONGEST_MESSAGE = 512
 
@@ -49,6 +49,8 @@ class NamespaceView:
     schedules: Mapping[str, KnownSchedule] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
     """Names of Schedules that the API server just did not take, and its words."""
+    unreadable: frozenset[str] = frozenset()
+    """Uids of policies that cannot be read at all: what they keep is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def decide_namespace(view: NamespaceView) -> NamespaceDecision:
         wanted, failures = _wanted(view, policy, claimed)
         wishes |= {wish.name: wish for wish in wanted}
         outcomes[policy.metadata.uid] = _outcome(view, policy, wanted, failures)
-    unreadable = {policy.metadata.uid for policy in view.policies if policy.spec is None}
+    unreadable = view.unreadable | {policy.metadata.uid for policy in view.policies if policy.spec is None}
     unwanted = [
         known
         for name, known in view.schedules.items()
@@ -170,7 +172,10 @@ def _outcome(
         copies.append(known.schedule.status.newest_copy_time if known is not None else None)
         there += known is not None
         if wish.name in view.refused:
-            text = f"The API server does not take Schedule {wish.name!r}: {view.refused[wish.name]}"
+            text = (
+                f"The API server does not take Schedule {wish.name!r}: {clip(sentence(view.refused[wish.name]), 300)} "
+                "Mend what it names: the policy's template, a quota, an admission policy. It is tried again by itself."
+            )
             failures.append(_failure(view, PolicyReason.APPLY_REFUSED, text))
         elif known is not None and (trouble := _trouble(known)):
             failures.append(_failure(view, PolicyReason.SCHEDULE_NOT_READY, f"Schedule {wish.name!r}: {trouble}"))

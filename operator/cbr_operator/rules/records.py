@@ -174,7 +174,7 @@ def _record(record: dict[str, Any], backup_id: str) -> Record:
         created=parse_moment(created_at),
         destination_region=_text(record, "destination_region"),
         destination_project_id=_text(record, "destination_project_id"),
-        # The misspelt key is real (reference, section 2).
+        # The misspelt key is real: the documented example answer of "Querying All Backups" has it.
         destination_vault_id=_text(record, "destination_vault_id")
         or _text(extra, "destination_vault_id")
         or _text(extra, "destinatio_vault_id"),

@@ -27,8 +27,11 @@ def decide(view: View) -> Decision:
 def _next_step(view: View) -> Decision:
     replication = view.replication
     submission = replication.status.submission
-    if view.calling or replication.metadata.deletion_timestamp is not None:
-        return Decision()  # the answer under way decides; what is being deleted starts nothing
+    if view.calling:
+        return Decision()  # the answer under way decides
+    going = replication.metadata.deletion_timestamp is not None
+    if going and (is_final(replication.status) or submission is None or submission.outcome == Outcome.NOT_SUBMITTED):
+        return Decision()  # what is being deleted starts nothing; what it began is followed, for it holds its lane
     if is_final(replication.status):
         return finished(view)
     if submission is not None and submission.outcome in _SENT_AGAIN_OR_LOOKED_FOR and replication.status.backups:

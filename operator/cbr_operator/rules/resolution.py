@@ -16,7 +16,7 @@ from cbr_operator.rules.looks import FAILURES_TOLD, LookFailure, Memory, is_stab
 from cbr_operator.rules.matching import LOG_GRAIN
 from cbr_operator.rules.records import Look, Record, Wanted
 from cbr_operator.rules.results import FIRST_PAUSE, unresolved_yet
-from cbr_operator.rules.text import count_backups, sentence
+from cbr_operator.rules.text import PERMISSIONS, count_backups, sentence
 from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
 
 GIVE_UP_LOOKING = timedelta(days=1)
@@ -168,10 +168,10 @@ def _failed(view: View, failure: LookFailure, decision: Decision) -> Decision:
 
 
 _ADVICE = {
-    Reason.AUTHENTICATION_FAILED: "Put a new token into the Secret.",
-    Reason.PERMISSION_DENIED: "Give the token's user the permission cbr:backups:list in the source project.",
+    Reason.AUTHENTICATION_FAILED: "Put a new token into the Secret (with a connection, its status says what to do).",
+    Reason.PERMISSION_DENIED: f"Give the credential's user the permissions {PERMISSIONS} in the source project.",
     Reason.WAITING_FOR_SECRET: "Put the token back into the Secret.",
-    Reason.WAITING_FOR_CONNECTION: "Mend its connection.",
+    Reason.WAITING_FOR_CONNECTION: "Mend its connection: its status says what to do.",
     Reason.RATE_LIMITED: "The cloud asked to look less often.",
     Reason.ENDPOINT_NOT_ALLOWED: "Ask the operator's administrator to allow it (CBR_OPERATOR_ALLOWED_ENDPOINTS).",
     Reason.ENDPOINT_UNREACHABLE: "If it lasts, check the endpoint and the network from the operator's Pod.",

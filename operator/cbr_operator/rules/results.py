@@ -11,7 +11,7 @@ from cbr_operator.rules.answers import Answer, Verdict
 from cbr_operator.rules.backups import with_backups
 from cbr_operator.rules.conditions import FALSE, TRUE, UNKNOWN, Statement, is_final, with_conditions
 from cbr_operator.rules.endings import CANNOT_BE_CANCELLED, after_submission
-from cbr_operator.rules.text import count_backups, sentence
+from cbr_operator.rules.text import PERMISSIONS, count_backups, sentence
 
 FIRST_PAUSE = 5.0
 """Seconds to wait after a first try; each further one doubles it, up to the longest, and chance adds up to a fifth."""
@@ -31,8 +31,8 @@ _ADVICE = {
     "DNS and the network from the operator's Pod.",
     Reason.AUTHENTICATION_FAILED: "Nothing was submitted. Put a new token into the Secret: the call is made within "
     "a minute of that, and not before.",
-    Reason.PERMISSION_DENIED: "Nothing was submitted; it is tried again by itself. Give the token's user the "
-    "permissions cbr:vaults:replicate and cbr:backups:list in the source project.",
+    Reason.PERMISSION_DENIED: "Nothing was submitted; it is tried again by itself. Give the credential's user the "
+    f"permissions {PERMISSIONS} in the source project.",
     Reason.RATE_LIMITED: "Nothing was submitted; it is tried again by itself, later.",
     Reason.WAITING_FOR_VAULT: "The source vault is busy with another replication and takes one at a time; it is "
     "tried again by itself.",

@@ -8,6 +8,10 @@ from cbr_operator.kinds.schedule import Schedule, ScheduleSpec, ScheduleStatus
 from cbr_operator.rules.cron import Cron, CronError, parse_cron
 from cbr_operator.rules.runs import Run, slot_of
 
+CLOCK_BACK = timedelta(days=1)
+"""So far our clock may have been set back since a run was made. A run of a later time was not made by us: were it
+believed, one with a name of the year 3000 would end all others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
@@ -95,7 +99,7 @@ def started_slots(schedule: Schedule, runs: tuple[Run, ...], created: frozenset[
 def due(table: Timetable, *, after: datetime, started: frozenset[datetime], now: datetime) -> Due:
     """What has come after a time that was dealt with."""
     passed = table.cron.passed(after=after, until=now - table.jitter)
-    known = {slot for slot in started if slot > after}
+    known = {slot for slot in started if after < slot <= now + CLOCK_BACK}
     newest = max(known, default=None)
     waiting = passed.newest
     if waiting is not None and newest is not None and waiting <= newest:

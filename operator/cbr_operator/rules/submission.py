@@ -174,7 +174,7 @@ def _in_line(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as ab
     said = view.replication.status.condition(ConditionType.SUBMITTED)
     since = view.waiting_since or view.now
     waited = (view.now - since).total_seconds()
-    if said is not None and said.reason == Reason.WAITING_FOR_VAULT:
+    if front is not None and said is not None and said.reason == Reason.WAITING_FOR_VAULT:
         return Decision(status=resumed(view), in_line=True)  # said once, not rewritten as the line moves
     if waited < WAIT_UNSPOKEN:
         return Decision(in_line=True, again=WAIT_UNSPOKEN - waited)

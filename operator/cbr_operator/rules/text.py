@@ -1,4 +1,4 @@
-"""Words of others, made fit for a status; and JSON of others, read within bounds."""
+"""Words of others, made fit for a status; their JSON, read within bounds; and words that several messages share."""
 
 import json
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 MOST_VALUES = 1_000_000
 """Of a body, about: more would take the memory and the time of everything else before they could be counted. What the
 service sends takes more room for each value than would let so many into the longest body that is read."""
+PERMISSIONS = "cbr:vaults:replicate, cbr:backups:list and cbr:backups:get"
+"""What the credential's user needs in the source project; docs/kinds/cbrconnection.md has it as a policy for IAM."""
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything

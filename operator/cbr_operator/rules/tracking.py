@@ -1,4 +1,4 @@
-"""Following the copying of what the cloud took, from the records it shows to the end (design, section 3)."""
+"""Following the copying of what the cloud took, from the records it shows to the end."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ STEP = 10
 
 
 def follow(view: View) -> Decision:
-    """The next step for an object whose call the cloud took, or found needless: look, tell, or end it."""
+    """The next step for an object whose call the cloud took, or said is not needed: look, tell, or end it."""
     if not view.replication.tracking.enabled:
         return Decision(status=_said(view, view.replication.status, not_followed(view.replication)))
     memory = remembered(view.memory, view.replication.status.submission, boottime=view.boottime)
@@ -69,7 +69,7 @@ def _unseen(view: View, failure: LookFailure, action: LookAtVault, memory: Memor
 
 
 def _begin_with_open(view: View, look: Look, action: LookAtVault, memory: Memory) -> Decision:
-    """The cloud called the copying needless: what another call has under way to this destination is followed."""
+    """The copying is not needed, the cloud says: what another call copies to this destination is followed."""
     wanted = wanted_by(view.replication)
     found = [
         each
@@ -140,7 +140,7 @@ def _said(view: View, status: Status, succeeded: Statement) -> Status:
 
 
 def _seconds_left(view: View) -> float:
-    """Seconds until spec.tracking.deadlineSeconds ends the following; they count from the answer or the adoption."""
+    """Seconds until spec.tracking.deadlineSeconds ends the tracking; they count from the answer or the adoption."""
     said = view.replication.status.condition(ConditionType.SUBMITTED)
     since = said.last_transition_time if said is not None else view.now
     return (since - view.now).total_seconds() + view.replication.tracking.deadline_seconds

@@ -80,7 +80,7 @@ class View:
     older: bool = False
     """It existed before this process led, which has not called for it yet: its status may be older than the truth."""
     tried: bool = False
-    """This process has already tried to submit it, or found it unable to be submitted."""
+    """This process has already tried to submit it."""
     credential: Credential | SecretProblem | None = None
     """None: the Secret has not been read within the last seconds."""
     refusals: tuple[Refusal, ...] = ()
@@ -88,7 +88,7 @@ class View:
     in_front: Place | None = None
     """Who has this object's lane, or comes before it."""
     waiting_since: datetime | None = None
-    """Since when it has stood ready in line."""
+    """Since when it has stood ready in line and waited for the same: its vault, or, in front of the line, a slot."""
     clock_offset: float | None = None
     """The cloud's clock minus ours, in seconds; None: not known, look first."""
     look_failed: Verdict | None = None
@@ -191,7 +191,7 @@ class Decision:
     in_line: bool = False
     """The object is ready and stands in its lane."""
     blocked: bool = False
-    """It was found unable to be submitted: that counts as having tried."""
+    """It was found unable to be submitted: after a while that counts as having tried."""
     memory: Memory | None = None
     """What to remember of its looks; None: what is remembered stays."""
 
