@@ -48,6 +48,8 @@ class Route:
     """How many requests may be made by all that travel together; 0: any number."""
     vouched_by: str = ""
     """Namespace that decides who answers, by the proxy or the certificates; empty where no tenant does."""
+    namespace: str = ""
+    """Of the connection, or of the Secret; empty for what the whole cluster shares."""
 
 
 DIRECT = Route()
@@ -74,6 +76,8 @@ class Credential:
     access_key: AccessKey | None = None
     """Signs each call, in place of X-Auth-Token."""
     route: Route = DIRECT
+    project_id: str = ""
+    """The own project of the connection that it is from: a refusal for another one says nothing of the credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ class Body(Enum):
     NONE = "none"
     WHOLE = "whole"
     TOO_LONG = "too long"
-    """Longer than the client reads (8 MiB)."""
+    """Longer than the client reads (8 MiB; 64 KiB for a login, or a look at the clock)."""
     CUT = "cut"
     """The connection ended, or time ran out, in the middle."""
 

@@ -7,11 +7,11 @@ from email.utils import format_datetime
 
 import pytest
 
-from cbr_operator.cloud.client import LONGEST_ANSWER, CbrClient
+from cbr_operator.cloud.client import LONGEST_ANSWER, LONGEST_SHORT_ANSWER, CbrClient
 from cbr_operator.engine.system_clock import SystemClock
 from cbr_operator.kinds.replication_status import Target
-from cbr_operator.ports import Body, Credential
-from ground.wire import ANSWER, TOKEN, hangs, http, replicate, resets, says, talking_to
+from cbr_operator.ports import Body, Credential, LoginRequest
+from ground.wire import ANSWER, TOKEN, Answerer, hangs, http, replicate, resets, says, talking_to
 
 
 async def test_the_call_is_what_the_documentation_shows() -> None:
@@ -124,15 +124,30 @@ async def test_no_redirect_is_followed() -> None:
         assert (facts.status, len(wire.requests)) == (302, 1)
 
 
-@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
-async def test_an_answer_is_read_up_to_its_bound(status: str) -> None:
-    async def floods(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
+def floods(status: str) -> Answerer:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter, __: bytes) -> None:
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {2**30}\r\n\r\n".encode())
         for _megabyte in range(2**10):
             writer.write(b"x" * 2**20)
             await writer.drain()
 
-    async with talking_to(floods) as (wire, client, target):
+    return answer
+
+
+@pytest.mark.parametrize("what", ["look", "login"])
+async def test_of_a_look_at_the_clock_and_of_a_login_little_is_read(what: str) -> None:
+    async with talking_to(floods("200 OK")) as (wire, client, target):
+        if what == "look":
+            facts = await client.list_backups(target=target, credential=Credential("o", "1", TOKEN), offset=0, limit=1)
+        else:
+            facts = (await client.log_in(LoginRequest(target.endpoint, "acme", "dr", "password", "p"))).facts
+        assert (facts.body_state, len(facts.body)) == (Body.TOO_LONG, LONGEST_SHORT_ANSWER)
+        await asyncio.wait_for(wire.ended.wait(), 20)
+
+
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"])
+async def test_an_answer_is_read_up_to_its_bound(status: str) -> None:
+    async with talking_to(floods(status)) as (wire, client, target):
         facts = await replicate(client, target)
         assert (facts.body_state, len(facts.body)) == (Body.TOO_LONG, LONGEST_ANSWER)
         await asyncio.wait_for(wire.ended.wait(), 20)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from cbr_operator.cloud.client import CbrClient
-from cbr_operator.engine.logins import Logins, Refused
+from cbr_operator.engine.logins import DOUBTED_AFTER, Logins, Refused
 from cbr_operator.ports import LoginRequest, Route
 from cbr_operator.rules.logins import Token
 from ground.hand_clock import HandClock
@@ -133,6 +133,19 @@ async def test_a_token_that_worked_may_be_renewed_again(ground: Ground) -> None:
         ground.logins.answered(owner, found.value, refused=False)
         assert ground.logins.answered(owner, found.value, refused=True) is False
         assert ground.count == expected
+
+
+async def test_an_ambiguous_refusal_ends_no_young_token_and_none_for_good(ground: Ground) -> None:
+    owner = "uid", PROJECT
+    first = await ground.get()
+    assert isinstance(first, Token)
+    for _ in range(3):
+        assert ground.logins.answered(owner, first.value, refused=True, ambiguous=True) is False
+        assert await ground.get() == first
+    ground.clock.seconds += DOUBTED_AFTER
+    assert ground.logins.answered(owner, first.value, refused=True, ambiguous=True) is False
+    assert await ground.get() != first
+    assert ground.count == 2
 
 
 async def test_naming_many_projects_cannot_lock_the_user(ground: Ground) -> None:

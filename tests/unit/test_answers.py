@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState, Outcome
 from cbr_operator.ports import AccessKey, Body, Credential, Facts
-from cbr_operator.rules.answers import Verdict, judge, without_key_id, without_token
+from cbr_operator.rules.answers import MOST_ENTRIES, Verdict, judge, without_key_id, without_token
 from cbr_operator.rules.looks import judge_clock_look
-from cbr_operator.rules.text import clip
+from cbr_operator.rules.text import MOST_VALUES, clip
 from ground.objects import TOKEN
 
 BACKUPS = [{"backup_id": "b1", "replication_record_id": "r1"}, {"backup_id": "b2", "replication_record_id": "r2"}]
@@ -241,3 +241,17 @@ def test_a_look_at_the_clock_only_fails_on_what_the_call_would_meet_too(found: F
     verdict = judge_clock_look(found, token=TOKEN)
     assert (verdict.reason if verdict else None) is reason
     assert verdict is None or verdict.outcome is WAITS
+
+
+def test_of_an_answer_without_bounds_the_first_ids_are_kept_and_the_rest_is_counted() -> None:
+    listed = [{"backup_id": f"b{each}", "replication_record_id": f"r{each}"} for each in range(MOST_ENTRIES)]
+    verdict = verdict_on(facts(200, {"replication": {"backups": [*listed, *[0] * 1000]}}))
+    assert verdict.outcome is Outcome.SUBMITTED
+    assert verdict.answer is not None
+    assert (len(verdict.answer.backups), verdict.answer.omitted) == (MOST_ENTRIES, 1000)
+    assert verdict.answer.backups[-1].backup_id == f"b{MOST_ENTRIES - 1}"
+
+
+def test_an_answer_of_values_without_end_holds_no_ids_and_is_like_one_that_is_too_long() -> None:
+    body = b'{"replication":{"backups":[' + b"0," * MOST_VALUES + b"0]}}"
+    assert verdict_on(facts(200, body)).outcome is Outcome.UNKNOWN

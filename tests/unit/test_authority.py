@@ -13,6 +13,7 @@ from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.vault_reader import rooms_for_looks
 from cbr_operator.kinds.common import format_micro_time
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, Connection
 from cbr_operator.kinds.replication_status import Target
@@ -176,7 +177,14 @@ async def test_a_look_teaches_the_clock_of_who_answered_it_whatever_was_written_
         kube=cloud, cloud=cloud, clock=clock, policy=POLICY, connections=lambda _: None, moved=lambda _: None
     )
     pace = Pace(clock=clock, wake=lambda _: None)
-    looks = ClockLooks(cloud=cloud, clocks=clocks, credentials=credentials, pace=pace, wake=lambda _: woken.set())
+    looks = ClockLooks(
+        cloud=cloud,
+        clocks=clocks,
+        credentials=credentials,
+        pace=pace,
+        rooms=rooms_for_looks(),
+        wake=lambda _: woken.set(),
+    )
     credential = replace(CREDENTIAL, route=Route("uid-in-evil", proxy=PROXY["proxyURL"], vouched_by="evil"))
     looks.start(("evil", "x"), LookAtClock(Target(endpoint=ENDPOINT, project_id="p", vault_id="v"), credential))
     async with asyncio.timeout(5):

@@ -10,6 +10,7 @@ from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.logins import Logins, Refused
 from cbr_operator.engine.looks import ClockLooks
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.vault_reader import rooms_for_looks
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Credential, LoginRequest, Route
 from cbr_operator.rules.logins import FIRST_PAUSE
@@ -46,6 +47,7 @@ async def test_a_look_at_the_clock_that_meets_a_defect_wakes_whoever_waits() -> 
         clocks=CloudClocks(clock),
         credentials=credentials,
         pace=Pace(clock=clock, wake=woken.append),
+        rooms=rooms_for_looks(),
         wake=woken.append,
     )
     action = LookAtClock(Target(endpoint=ENDPOINT, project_id="p", vault_id="v"), Credential("o", "1", TOKEN))

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cbr_operator.engine.cache import Cache, Entry, Notes
-from cbr_operator.engine.calls import CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
+from cbr_operator.engine.calls import CALLS_A_NAMESPACE, CALLS_AN_ENDPOINT, CALLS_IN_ALL, Calls
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.schedules import ScheduleStore
@@ -256,23 +256,39 @@ async def test_whoever_waits_for_work_gets_it() -> None:
     assert sorted(await asyncio.gather(*waiting)) == [("dr", "a"), ("dr", "b")]
 
 
-@pytest.mark.parametrize("endpoints", [1, 3])
-def test_calls_are_bounded_by_endpoint_and_in_all(endpoints: int) -> None:
+@pytest.mark.parametrize(
+    ("endpoints", "namespaces", "most"),
+    [(1, 10, CALLS_AN_ENDPOINT), (3, 10, CALLS_IN_ALL), (3, 1, CALLS_A_NAMESPACE)],
+)
+def test_calls_are_bounded_by_server_by_namespace_and_in_all(endpoints: int, namespaces: int, most: int) -> None:
     calls = Calls(lambda _: None)
     started = 0
-    for number in range(200):
-        endpoint = f"e{number % endpoints}"
-        if calls.has_room(endpoint):
-            calls.start(str(number), endpoint)
+    for number in range(300):
+        endpoint, namespace = f"https://e{number % endpoints}/path{number}", f"n{number % namespaces}"
+        if calls.has_room(endpoint, namespace):
+            calls.start(str(number), endpoint, namespace)
             started += 1
-    assert started == (CALLS_AN_ENDPOINT if endpoints == 1 else CALLS_IN_ALL)
+    assert started == most
+
+
+def test_one_namespace_that_waits_keeps_no_other_from_its_turn() -> None:
+    woken: list[Any] = []
+    calls = Calls(woken.append)
+    for number in range(CALLS_A_NAMESPACE):
+        calls.start(str(number), "https://slow", "dr")
+    calls.wait("https://e", ("dr", "a"))
+    calls.wait("https://e", ("other", "b"))
+    calls.wake_next()
+    assert woken == [("other", "b")]
+    calls.end("0")
+    assert woken == [("other", "b"), ("dr", "a")]
 
 
 def test_room_is_passed_on_until_somebody_takes_it() -> None:
     woken: list[Any] = []
     calls = Calls(woken.append)
     for number in range(CALLS_AN_ENDPOINT):
-        calls.start(str(number), "e")
+        calls.start(str(number), "e", f"n{number}")
     calls.wait("e", ("dr", "a"))
     calls.wait("e", ("dr", "b"))
     calls.wake_next()

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.replication_status import BackupState
 from cbr_operator.ports import Body, Facts
-from cbr_operator.rules.records import BackupsPage, Look, Record, Wanted, parse_moment, read_backups, read_log
+from cbr_operator.rules.records import (
+    MOST_ENTRIES,
+    MOST_RECORDS,
+    BackupsPage,
+    Look,
+    Record,
+    Wanted,
+    parse_moment,
+    read_backups,
+    read_log,
+)
 
 
 def answered(content: Any, **changes: Any) -> Facts:
@@ -238,3 +248,19 @@ def test_looks_are_told_apart_by_what_they_show_and_not_by_when() -> None:
     seen = only({"status": "replicating"})
     assert Look(1.0, 1, 0, (seen,)).fingerprint == Look(2.0, 1, 0, (seen,)).fingerprint
     assert Look(1.0, 1, 0, (seen,)).fingerprint != Look(1.0, 1, 0, (only({"status": "success"}),)).fingerprint
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_page_is_read_up_to_its_bounds(more: int) -> None:
+    records = [{"id": f"r{each}"} for each in range(MOST_RECORDS + more)]
+    pages = (
+        read_backups(answered({"backups": [{"id": "b", "replication_records": records}]})),
+        read_backups(answered({"backups": [{"id": f"b{each}"} for each in range(MOST_ENTRIES + more)]})),
+        read_log(answered({"operation_logs": [{}] * (MOST_ENTRIES + more)})),
+    )
+    assert [page is None for page in pages] == [bool(more)] * 3
+
+
+def test_a_page_of_countless_objects_is_not_even_parsed() -> None:
+    body = b'{"operation_logs": [], "rest": [' + b"{}," * 500_000 + b"0]}"
+    assert read_log(answered({}, body=body)) is None

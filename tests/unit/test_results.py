@@ -1,6 +1,7 @@
 """What a verdict makes of a status: written, re-based, reduced; and the patch and Events between two statuses."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cbr_operator.kinds.common import Condition, format_micro_time
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS
-from cbr_operator.kinds.reasons import Reason
+from cbr_operator.kinds.reasons import ConditionType, Reason
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import (
     MAX_BACKUPS,
@@ -97,6 +98,16 @@ def test_the_end_of_a_call(verdict: Verdict, changes: dict[str, Any], expected: 
     status = after(verdict, **changes)
     assert succeeded(status) == expected
     assert (status.completion_time is not None) == (expected[0] != "Unknown")
+
+
+def test_entries_of_an_answer_that_were_not_read_are_counted() -> None:
+    status = after(Verdict(Outcome.SUBMITTED, answer=replace(answer(), omitted=7)))
+    assert (len(status.backups), status.backups_omitted) == (3, 7)
+    assert status.summary is not None
+    assert (status.summary.total, status.summary.unknown) == (10, 7)
+    said = status.condition(ConditionType.SUBMITTED)
+    assert said is not None
+    assert "10 backups" in said.message
 
 
 def test_an_answer_is_kept_with_every_id() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cbr_operator.engine.clocks import CloudClocks
-from cbr_operator.engine.vault_reader import LOOKS_AN_ENDPOINT, PAGE
+from cbr_operator.engine.vault_reader import LOOKS_A_NAMESPACE, LOOKS_AN_ENDPOINT, MOST_RECORDS, PAGE
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Body, Facts
@@ -230,13 +230,35 @@ async def test_a_look_teaches_the_clock() -> None:
 async def test_one_sick_endpoint_leaves_looks_to_the_others() -> None:
     ground = Ground()
     ground.vault.open.clear()
-    sick = [asyncio.create_task(ground.look()) for _ in range(3 * LOOKS_AN_ENDPOINT)]
+    sick = [
+        asyncio.create_task(
+            ground.look(
+                target=TARGET.model_copy(update={"endpoint": f"{ENDPOINT}/path{each}"}),
+                source=ReadSecret(f"n{each}", "cbr-token", "token"),
+            )
+        )
+        for each in range(3 * LOOKS_AN_ENDPOINT)
+    ]
     await settle()
     assert ground.vault.hanging == LOOKS_AN_ENDPOINT
     other = TARGET.model_copy(update={"endpoint": "https://cbr.region2.myhuaweicloud.com"})
     well = asyncio.create_task(ground.look(target=other))
     await settle()
     assert ground.vault.hanging == LOOKS_AN_ENDPOINT + 1
+    ground.vault.open.set()
+    await asyncio.gather(well, *sick)
+
+
+async def test_one_namespace_with_many_sick_servers_leaves_looks_to_the_others() -> None:
+    ground = Ground()
+    ground.vault.open.clear()
+    targets = [TARGET.model_copy(update={"endpoint": f"https://e{each}"}) for each in range(3 * LOOKS_AN_ENDPOINT)]
+    sick = [asyncio.create_task(ground.look(target=each)) for each in targets]
+    await settle()
+    assert ground.vault.hanging == LOOKS_A_NAMESPACE
+    well = asyncio.create_task(ground.look(source=ReadSecret("other", "cbr-token", "token")))
+    await settle()
+    assert ground.vault.hanging == LOOKS_A_NAMESPACE + 1
     ground.vault.open.set()
     await asyncio.gather(well, *sick)
 
@@ -257,3 +279,16 @@ async def test_setting_our_clock_does_not_move_the_clouds(jump: float) -> None:
     ground.clocks.learn(ENDPOINT, Facts(sent=False), or_none=True)
     assert ground.clocks.has_none(ENDPOINT)
     assert ground.clocks.offset(ENDPOINT) is None
+
+
+async def test_a_vault_with_records_without_end_is_no_look() -> None:
+    ground = Ground()
+    ground.vault.show(*(backup(f"b{each}", *["success"] * 40) for each in range(MOST_RECORDS // 40 + 1)))
+    assert f"more than {MOST_RECORDS} records" in (await ground.failed()).said
+
+
+async def test_a_log_without_end_is_not_read_on() -> None:
+    ground = Ground()
+    ground.vault.log = lambda *_: answered({"operation_logs": [LINE] * 1000})
+    assert f"more than {MOST_RECORDS} lines" in (await ground.seen(NOW)).log_failed
+    assert ground.vault.read_of("log") == MOST_RECORDS // 1000 + 1

@@ -19,6 +19,8 @@ from cbr_operator.ports import Body, Clock, Credential, Facts, LoginFacts, Login
 
 LONGEST_ANSWER = 8 * 2**20
 """Bytes that are read of an answer; 5,000 backups take less than one MiB."""
+LONGEST_SHORT_ANSWER = 65536
+"""The same of an answer to a login, and to a look at the clock, of which the head is all that counts."""
 _CHUNK = 65536
 
 OnCall = Callable[[str, str, float], None]
@@ -99,7 +101,9 @@ class CbrClient:
 
     async def list_backups(self, *, target: Target, credential: Credential, offset: int, limit: int) -> Facts:
         """One page of the vault's backups; ``sent`` is always false in its Facts: it submits nothing."""
-        return await self._get("list_backups", wire.backups_url(target, offset=offset, limit=limit), credential, target)
+        url = wire.backups_url(target, offset=offset, limit=limit)
+        longest = LONGEST_ANSWER if limit > 1 else LONGEST_SHORT_ANSWER
+        return await self._get("list_backups", url, credential, target, longest=longest)
 
     async def list_operation_logs(
         self, *, target: Target, credential: Credential, since: datetime, offset: int, limit: int
@@ -112,12 +116,18 @@ class CbrClient:
         """Ask IAM for a token, once."""
         body = aiohttp.BytesPayload(wire.login_body(request))
         headers = {"Content-Type": wire.JSON}
-        answer = await self._call("log_in", "POST", wire.login_url(request), headers, body, route=request.route)
+        url = wire.login_url(request)
+        answer = await self._call(
+            "log_in", "POST", url, headers, body, route=request.route, longest=LONGEST_SHORT_ANSWER
+        )
         return LoginFacts(answer.facts, answer.subject_token)
 
-    async def _get(self, operation: str, url: str, credential: Credential, target: Target) -> Facts:
+    async def _get(
+        self, operation: str, url: str, credential: Credential, target: Target, *, longest: int = LONGEST_ANSWER
+    ) -> Facts:
         headers = self._headers("GET", url, b"", credential, target)
-        return (await self._call(operation, "GET", url, headers, None, route=credential.route)).facts
+        answer = await self._call(operation, "GET", url, headers, None, route=credential.route, longest=longest)
+        return answer.facts
 
     def _headers(self, method: str, url: str, content: bytes, credential: Credential, target: Target) -> dict[str, str]:
         headers = {"Content-Type": wire.JSON}
@@ -129,7 +139,7 @@ class CbrClient:
         now = self._clock.now()
         return signed(method, url, headers=headers, body=content, key=credential.access_key, now=now)
 
-    async def _call(
+    async def _call(  # noqa: PLR0913 - each a part of the request
         self,
         operation: str,
         method: str,
@@ -138,6 +148,7 @@ class CbrClient:
         body: aiohttp.BytesPayload | None,
         *,
         route: Route,
+        longest: int = LONGEST_ANSWER,
     ) -> _Answer:
         started = time.monotonic()
         facts = Facts(sent=False)
@@ -156,7 +167,7 @@ class CbrClient:
             ):
                 facts = self._head(response)
                 token = response.headers.get("X-Subject-Token", "")
-                content, state = await _read(response)
+                content, state = await _read(response, longest)
                 facts = replace(facts, body=content, body_state=state)
         except TimeoutError:
             code, words = "timeout", f"no answer within {self._timeout:g} seconds"
@@ -184,12 +195,12 @@ class CbrClient:
         )
 
 
-async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, Body]:
+async def _read(response: aiohttp.ClientResponse, longest: int) -> tuple[bytes, Body]:
     """The body, as far as it is read; leaving a longer one unread makes aiohttp close its connection."""
     content = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK):
         content += chunk
-        if len(content) > LONGEST_ANSWER:
+        if len(content) > longest:
             response.close()
-            return bytes(content[:LONGEST_ANSWER]), Body.TOO_LONG
+            return bytes(content[:longest]), Body.TOO_LONG
     return bytes(content), Body.WHOLE

@@ -22,6 +22,7 @@ from cbr_operator.rules.credentials import (
     ca_place,
     key_credential,
     login_of,
+    own_project,
     route_of,
     secret_place,
     token_credential,
@@ -176,19 +177,28 @@ class Credentials:
                 next_login=found.until,
             )
         owner = connection_owner(connection.metadata.uid)
-        return Usable(Credential(owner, version, found.value, route=request.route), found.expires_at)
+        project_id = own_project(connection)
+        credential = Credential(owner, version, found.value, route=request.route, project_id=project_id)
+        return Usable(credential, found.expires_at)
 
     # -------------------------------------------------------------------------------- what the cloud says of them
 
-    def answered(self, credential: Credential, *, refused: bool, project_id: str) -> bool:
+    def answered(
+        self, credential: Credential, *, refused: bool, project_id: str, ambiguous: bool = False
+    ) -> bool | None:
         """Take note of what the cloud said to a credential; whether it was refused for good.
 
         Then only another version of it, of its Secret or its connection, can mend that. Otherwise a new login may,
-        or signing anew.
+        or signing anew. None: the refusal tells nothing of the credential, which others go on with. So it is when it
+        came for another project than the connection's own, or in a form that is seen for what does not exist
+        (``ambiguous``): objects name projects and vaults as they like.
         """
         uid = credential.route.connection
         if not uid:
             return refused
+        if refused and (ambiguous or project_id != credential.project_id):
+            self._logins.answered((uid, project_id), credential.token, refused=True, ambiguous=ambiguous)
+            return None
         state = self._states[uid, credential.version]
         state.worked = not refused if credential.access_key is not None else state.worked or not refused
         state.refusals = state.refusals + 1 if refused else 0

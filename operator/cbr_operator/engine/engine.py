@@ -26,7 +26,7 @@ from cbr_operator.engine.status_writer import StatusWriter
 from cbr_operator.engine.store import Key, Store, key_of
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
-from cbr_operator.engine.vault_reader import VaultReader
+from cbr_operator.engine.vault_reader import VaultReader, rooms_for_looks
 from cbr_operator.engine.worker import Parts, Worker
 from cbr_operator.kinds.common import ResourceKind
 from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, ConnectionKey
@@ -83,10 +83,15 @@ class Engine:
             connections=self._connections.get,
             moved=self._connection_moved,
         )
-        clocks = CloudClocks(world.clock)
+        clocks, rooms = CloudClocks(world.clock), rooms_for_looks()
         self._pollers = Pollers(
             reader=VaultReader(
-                cloud=world.cloud, clock=world.clock, clocks=clocks, credentials=self._credentials, pace=self._pace
+                cloud=world.cloud,
+                clock=world.clock,
+                clocks=clocks,
+                credentials=self._credentials,
+                pace=self._pace,
+                rooms=rooms,
             ),
             clock=world.clock,
             wake=self.queue.add,
@@ -118,6 +123,7 @@ class Engine:
                 clocks=clocks,
                 credentials=self._credentials,
                 pace=self._pace,
+                rooms=rooms,
                 wake=self.queue.add,
             ),
             pollers=self._pollers,

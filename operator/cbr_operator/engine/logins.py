@@ -6,10 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.ports import Clock, Cloud, LoginRequest
 from cbr_operator.rules.logins import RENEW_AFTER, LoginFailure, Token, judge_login
 
 logger = logging.getLogger(__name__)
+
+DOUBTED_AFTER = 600.0
+"""Seconds from a login until an ambiguous refusal of its token is a reason for another."""
+
+LOGINS_AT_ONCE = 16
+LOGINS_AN_ENDPOINT = 8
+LOGINS_A_NAMESPACE = 4
 
 Owner = tuple[str, str]
 """Uid of the connection, and project."""
@@ -57,6 +65,7 @@ class Logins:
         self._clock = clock
         self._ended = ended
         self._logins: dict[Owner, _Login] = {}
+        self._rooms = Rooms(in_all=LOGINS_AT_ONCE, an_origin=LOGINS_AN_ENDPOINT, a_namespace=LOGINS_A_NAMESPACE)
 
     def get(self, request: LoginRequest, version: str, *, own: bool) -> Token | Refused | asyncio.Task[None]:
         """A token for this request's project, why there is none, or the login under way that will tell.
@@ -93,11 +102,12 @@ class Logins:
             version, own=True, failure=failure, failures=1, not_before=self._clock.boottime() + left, until=until
         )
 
-    def answered(self, owner: Owner, token: str, *, refused: bool) -> bool | None:
+    def answered(self, owner: Owner, token: str, *, refused: bool, ambiguous: bool = False) -> bool | None:
         """Take note of what the cloud said to a token; whether it was refused for good, None where nobody logs in.
 
         The first refusal of a token that had worked ends it, and a new login is made. A token fresh from that which
-        is refused as well is refused for good.
+        is refused as well is refused for good. An ``ambiguous`` refusal is for good never, and ends no young token:
+        else an object that names what does not exist would have logins made for ever.
         """
         login = self._logins.get(owner)
         if login is None:
@@ -107,10 +117,12 @@ class Logins:
         if not refused:
             login.after_refusal = False
             return False
-        if login.after_refusal:
+        if ambiguous and self._clock.boottime() - login.obtained < DOUBTED_AFTER:
+            return False
+        if login.after_refusal and not ambiguous:
             return True
         login.token = None
-        login.after_refusal = True
+        login.after_refusal = not ambiguous
         return False
 
     def renews_in(self, owner: Owner) -> float | None:
@@ -150,9 +162,10 @@ class Logins:
         return login.token is None or now >= login.obtained + RENEW_AFTER * login.token.life
 
     async def _log_in(self, owner: Owner, login: _Login, request: LoginRequest) -> None:
-        started = self._clock.boottime()
         try:
-            answer = await self._cloud.log_in(request)
+            async with self._rooms.room(request.endpoint, request.route.namespace):
+                started = self._clock.boottime()
+                answer = await self._cloud.log_in(request)
             found = judge_login(answer, request, now=self._clock.now())
             if isinstance(found, Token):
                 login.token, login.obtained, login.failure, login.failures = found, started, None, 0

@@ -8,12 +8,13 @@ from dataclasses import replace
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.store import Key
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import authority_of, comparable_endpoint
-from cbr_operator.rules.answers import Verdict, took_credential, without_key_id
+from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential, without_key_id
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
 from cbr_operator.rules.view import LookAtClock
@@ -31,11 +32,13 @@ class ClockLooks:
         clocks: CloudClocks,
         credentials: Credentials,
         pace: Pace,
+        rooms: Rooms,
         wake: Callable[[Key], None],
     ) -> None:
         self._cloud = cloud
         self._credentials = credentials
         self._pace = pace
+        self._rooms = rooms
         self._clocks = clocks
         self._wake = wake
         self._waiting: dict[tuple[str, str], dict[Key, None]] = {}
@@ -77,18 +80,22 @@ class ClockLooks:
         """What kept the look from going well."""
         credential = action.credential
         await self._pace.turn(credential.route, lane_of(action.target))
-        facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
+        async with self._rooms.room(action.target.endpoint, credential.route.namespace):
+            facts = await self._cloud.list_backups(target=action.target, credential=credential, offset=0, limit=1)
         facts = without_key_id(credential, facts)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
             authority = authority_of(action.target.endpoint, credential.route.vouched_by)
             self._clocks.learn(authority, facts, or_none=True)
-        taken = took_credential(facts)
-        if taken is None:
+        if took_credential(facts) is None:
             return failure
-        project_id = action.target.project_id
-        for_good = self._credentials.answered(credential, refused=not taken, project_id=project_id)
-        return replace(failure, for_good=for_good) if failure is not None else None
+        for_good = self._credentials.answered(
+            credential,
+            refused=failure is not None and failure.reason is Reason.AUTHENTICATION_FAILED,
+            project_id=action.target.project_id,
+            ambiguous=is_ambiguous(facts),
+        )
+        return replace(failure, for_good=bool(for_good)) if failure is not None else None
 
 
 _REFUSED = Verdict(

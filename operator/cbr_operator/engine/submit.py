@@ -11,10 +11,11 @@ from typing import Protocol
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.publish import Publisher, about
+from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import authority_of
-from cbr_operator.rules.answers import Verdict, judge, took_credential, without_key_id
+from cbr_operator.rules.answers import Verdict, is_ambiguous, judge, took_credential, without_key_id
 from cbr_operator.rules.results import Try
 from cbr_operator.rules.view import Decision, Submit
 
@@ -25,13 +26,21 @@ SEND_BY = 5.0
 
 
 class Answered(Protocol):
-    """What the cloud said to a credential: whether it is refused for good."""
+    """What the cloud said to a credential: whether it is refused for good; None: that tells nothing of it."""
 
-    def __call__(self, credential: Credential, *, refused: bool, project_id: str) -> bool:
+    def __call__(
+        self, credential: Credential, *, refused: bool, project_id: str, ambiguous: bool = False
+    ) -> bool | None:
         """Take note of it."""
 
 
-def _is_refused(credential: Credential, *, refused: bool, project_id: str) -> bool:  # noqa: ARG001 - as Answered asks
+def _is_refused(
+    credential: Credential,  # noqa: ARG001 - as Answered asks
+    *,
+    refused: bool,
+    project_id: str,  # noqa: ARG001
+    ambiguous: bool = False,  # noqa: ARG001
+) -> bool:
     """Of a token that only a person renews."""
     return refused
 
@@ -99,11 +108,14 @@ class Submitter:
         was_unknown = action.intent.first_unknown_at is not None
         facts = without_key_id(action.credential, facts)
         verdict = judge(facts, token=action.credential.token, was_unknown=was_unknown)
-        taken = took_credential(facts)
-        if taken is not None:
-            project_id = action.intent.target.project_id
-            for_good = self._answered(action.credential, refused=not taken, project_id=project_id)
-            verdict = replace(verdict, for_good=for_good or taken)
+        if took_credential(facts) is not None:
+            for_good = self._answered(
+                action.credential,
+                refused=verdict.reason is Reason.AUTHENTICATION_FAILED,  # by its code, too
+                project_id=action.intent.target.project_id,
+                ambiguous=is_ambiguous(facts),
+            )
+            verdict = replace(verdict, for_good=bool(for_good))
         self._count(verdict.outcome.value)
         _log(written, facts, verdict)
         ended = self._clock.now()
@@ -112,8 +124,9 @@ class Submitter:
 
 
 def _log(replication: Replication, facts: Facts, verdict: Verdict) -> None:
-    """Every answer is logged before it is written, with all its ids: this line is the last resort."""
-    backups = verdict.answer.backups if verdict.answer is not None else ()
+    """Every answer is logged before it is written, with all ids that are read: this line is the last resort."""
+    answer = verdict.answer
+    backups, omitted = (answer.backups, answer.omitted) if answer is not None else ((), 0)
     logger.info(
         "The call came to %s%s",
         verdict.outcome.value,
@@ -123,5 +136,6 @@ def _log(replication: Replication, facts: Facts, verdict: Verdict) -> None:
             "http_status": facts.status,
             "request_id": verdict.request_id,
             "replication_records": {each.backup_id: each.replication_record_id for each in backups},
+            **({"replication_records_beyond": omitted} if omitted else {}),
         },
     )

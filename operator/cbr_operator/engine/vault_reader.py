@@ -1,20 +1,19 @@
 """One complete look at a vault: the Secret, all pages of its backups' records and, where asked for, its log."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from weakref import WeakValueDictionary
 
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import authority_of, comparable_endpoint
-from cbr_operator.rules.answers import took_credential, without_key_id, without_token
+from cbr_operator.rules.answers import is_ambiguous, took_credential, without_key_id, without_token
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
@@ -23,9 +22,13 @@ from cbr_operator.rules.view import LookAtVault, SecretProblem
 LOOKS_AT_ONCE = 16
 LOOKS_AN_ENDPOINT = 8
 """So one sick region, whose reads all hang until their time-out, leaves half of the looks to the others."""
+LOOKS_A_NAMESPACE = 4
+"""So servers of one namespace's own, which all hang, leave the looks to the others."""
 PAGE = 200
 MOST_PAGES = 500
 """Of a list: a hundred thousand backups; what goes on for longer has no end."""
+MOST_RECORDS = 50_000
+"""Of a look, in the records of all pages, or in those of the log."""
 TRIES = 3
 """How often a list is read that changes while it is read."""
 REFUSED_TOKEN_AGAIN = 60.0
@@ -37,6 +40,7 @@ RATE_LIMITED_AGAIN = 15.0
 MOST_HOLDS = 1000
 _BACKUPS = "Reading the vault's records (GET backups)"
 _LOG = "Reading the operation log (GET operation-logs)"
+_HELD = f"{_BACKUPS} is put off: the cloud refused an earlier call with the same credential"
 _KEY_REFUSED = LookFailure(
     "the cloud has just refused the same access key for good",
     Reason.AUTHENTICATION_FAILED,
@@ -45,6 +49,8 @@ _KEY_REFUSED = LookFailure(
 )
 _CHANGING = LookFailure(f"{_BACKUPS} failed: the list changed while its pages were read")
 _LOG_CHANGING = LookFailure(f"{_LOG} failed: its pages do not fit together")
+_TOO_MANY = LookFailure(f"{_BACKUPS} failed: the vault shows more than {MOST_RECORDS} records")
+_LOG_TOO_LONG = LookFailure(f"{_LOG} failed: it shows more than {MOST_RECORDS} lines")
 _LOG_CUT = LookFailure(f"{_LOG} failed: the answer was not read to its end")
 
 
@@ -53,25 +59,38 @@ class _Hold:
     """What the cloud refused to a credential at an endpoint: nothing is asked with it before that may have changed."""
 
     failure: LookFailure
+    lane: str
+    """Where that was: what the cloud said is not told elsewhere, for it may be of another namespace's vault."""
     version: str
     """Of the Secret: another one may be tried at once."""
     until: float
     """On the clock that never jumps; for ever after a 401."""
 
 
+def rooms_for_looks() -> Rooms:
+    """Where looks at vaults and at clocks find room."""
+    return Rooms(in_all=LOOKS_AT_ONCE, an_origin=LOOKS_AN_ENDPOINT, a_namespace=LOOKS_A_NAMESPACE)
+
+
 class VaultReader:
     """Looks at vaults, a few at once, with the credential that a Secret holds just then."""
 
     def __init__(
-        self, *, cloud: Cloud, clock: Clock, clocks: CloudClocks, credentials: Credentials, pace: Pace
+        self,
+        *,
+        cloud: Cloud,
+        clock: Clock,
+        clocks: CloudClocks,
+        credentials: Credentials,
+        pace: Pace,
+        rooms: Rooms,
     ) -> None:
         self._cloud = cloud
         self._clock = clock
         self._clocks = clocks
         self._credentials = credentials
         self._pace = pace
-        self._room = asyncio.Semaphore(LOOKS_AT_ONCE)
-        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._rooms = rooms
         self._holds: dict[tuple[str, str], _Hold] = {}
 
     async def look(self, action: LookAtVault, *, log_since: datetime | None) -> Look | LookFailure:
@@ -83,21 +102,21 @@ class VaultReader:
         held = comparable_endpoint(action.target.endpoint), credential.owner
         hold = self._holds.get(held)
         if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
-            return hold.failure
+            return hold.failure if hold.lane == lane_of(action.target) else replace(hold.failure, said=_HELD)
         found = await self._look(action, credential, log_since)
         if self._holds.get(held) is hold:
             self._holds.pop(held, None)
-        self._hold(held, credential, found)
+        self._hold(held, credential, found, lane_of(action.target))
         return found
 
-    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure) -> None:
+    def _hold(self, held: tuple[str, str], credential: Credential, found: Look | LookFailure, lane: str) -> None:
         """Note what was refused; what a new login or signature may mend holds nobody."""
         if isinstance(found, LookFailure) and found.again and found.for_good:
             if len(self._holds) >= MOST_HOLDS:
                 del self._holds[next(iter(self._holds))]
             forever = found.reason is Reason.AUTHENTICATION_FAILED
             until = float("inf") if forever else self._clock.boottime() + found.again
-            self._holds[held] = _Hold(found, credential.version, until)
+            self._holds[held] = _Hold(found, lane, credential.version, until)
 
     async def _look(
         self, action: LookAtVault, credential: Credential, log_since: datetime | None
@@ -135,13 +154,16 @@ class VaultReader:
                 return failure
             page = read_backups(without_token(credential.token, facts))
             if page is None:
-                return LookFailure(f"{_BACKUPS} failed: HTTP {facts.status}, an answer that cannot be read")
+                words = "an answer that cannot be read, or holds more than any page does"
+                return LookFailure(f"{_BACKUPS} failed: HTTP {facts.status}, {words}")
             read = len(ids) + len(page.backup_ids)
             ids.update(page.backup_ids)
             if (number and page.count != count) or len(ids) != read:
                 return None
             count = page.count
             records += page.records
+            if len(records) > MOST_RECORDS:
+                return _TOO_MANY
             without += page.without_records
             if not page.backup_ids or (count is not None and read >= count):
                 return Look(started, read, without, tuple(records)) if count in (None, read) else None
@@ -169,6 +191,8 @@ class VaultReader:
             if page is None:
                 return None if facts.body_state is Body.WHOLE else _LOG_CUT
             entries += page.entries
+            if len(entries) > MOST_RECORDS:
+                return _LOG_TOO_LONG
             read += page.length
             if not page.length or (page.count is not None and read >= page.count):
                 return tuple(entries) if page.count is None or read >= page.count else _LOG_CHANGING
@@ -182,25 +206,22 @@ class VaultReader:
         async with self._credentials.trial(credential) as usable:
             if not usable:
                 return Facts(sent=False), _KEY_REFUSED
-            endpoint = comparable_endpoint(action.target.endpoint)
-            room = self._rooms.setdefault(endpoint, asyncio.Semaphore(LOOKS_AN_ENDPOINT))
-            async with room, self._room:
+            async with self._rooms.room(action.target.endpoint, credential.route.namespace):
                 facts = without_key_id(credential, await request())
             return facts, self._learn(action, facts, credential, what)
 
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
         self._clocks.learn(authority_of(action.target.endpoint, credential.route.vouched_by), facts)
         failure = failure_of(facts, token=credential.token, what=what)
-        taken = took_credential(facts)
-        project_id = action.target.project_id
-        for_good = taken is not None and self._credentials.answered(
-            credential, refused=not taken, project_id=project_id
+        refused = failure is not None and failure.reason is Reason.AUTHENTICATION_FAILED
+        for_good = took_credential(facts) is not None and self._credentials.answered(
+            credential, refused=refused, project_id=action.target.project_id, ambiguous=is_ambiguous(facts)
         )
         if failure is None:
             return None
-        if failure.reason is Reason.AUTHENTICATION_FAILED:
-            again = REFUSED_TOKEN_AGAIN if for_good else MAY_MEND_AGAIN
-            return replace(failure, again=again, for_good=for_good)
+        if refused:
+            again = MAY_MEND_AGAIN if for_good is False else REFUSED_TOKEN_AGAIN
+            return replace(failure, again=again, for_good=bool(for_good))
         if failure.reason is Reason.RATE_LIMITED:
             return replace(failure, again=max(RATE_LIMITED_AGAIN, failure.retry_after))
         return replace(failure, again=failure.retry_after)

@@ -26,7 +26,7 @@ from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import Outcome, Submission
 from cbr_operator.ports import DIRECT, Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
-from cbr_operator.rules.access import authority_of, comparable_endpoint
+from cbr_operator.rules.access import authority_of
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
 from cbr_operator.rules.holds import hold_key
 from cbr_operator.rules.lanes import Place, lane_of, target_of
@@ -142,7 +142,7 @@ class Worker:
             look=look,
             claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
-            slot_free=self._.calls.has_room(comparable_endpoint(endpoint)) and self._.pace.may_call(key, route),
+            slot_free=self._.calls.has_room(endpoint, key[0]) and self._.pace.may_call(key, route),
             connection=connection,
             namespace_labels=self._.labels_of(key[0]) if connection is not None else {},
             untried=isinstance(credential, Credential) and self._.credentials.is_untried(credential),
@@ -183,9 +183,8 @@ class Worker:
     def _wait_for_slot(self, key: Key, view: View) -> None:
         """Have it woken when there is room for its call, and when it is its connection's turn."""
         target = target_to_call(view)
-        endpoint = comparable_endpoint(target.endpoint)
-        if not self._.calls.has_room(endpoint):
-            self._.calls.wait(endpoint, key)
+        if not self._.calls.has_room(target.endpoint, key[0]):
+            self._.calls.wait(target.endpoint, key)
         elif isinstance(view.credential, Credential):
             self._.pace.wait(key, view.credential.route, lane_of(target))
 
@@ -237,7 +236,7 @@ class Worker:
             raise AssertionError("what is submitted stands in a lane")
         self._.lanes.hold(place)
         self._.pace.called(key, action.credential.route)
-        self._.calls.start(entry.uid, comparable_endpoint(action.intent.target.endpoint))
+        self._.calls.start(entry.uid, action.intent.target.endpoint, key[0])
         entry.notes.tried = True
         entry.notes.older = False
         entry.notes.waiting_since = None

@@ -133,6 +133,14 @@ def authority_of(endpoint: str, vouched_by: str) -> str:
     return comparable_endpoint(endpoint) + (f" by {vouched_by}" if vouched_by else "")
 
 
+def origin_of(url: str) -> str:
+    """Scheme, host and port, which tell who answers; a path can be written in any number of ways."""
+    parts, port = _split(url)
+    if parts is None or not parts.hostname:
+        return url
+    return f"{parts.scheme}://{parts.hostname.rstrip('.')}:{port}"
+
+
 def endpoint_of_region(region: str) -> str:
     """The CBR endpoint that a region implies when none is written."""
     return _endpoint("cbr", region)

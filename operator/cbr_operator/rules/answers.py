@@ -7,8 +7,11 @@ from typing import Any
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import AnsweredDestination, AnsweredSource, Backup, BackupState, Outcome
 from cbr_operator.ports import Body, Credential, Facts
-from cbr_operator.rules.text import clip
+from cbr_operator.rules.text import clip, read_json
 
+MOST_ENTRIES = 20_000
+"""Of an answer that are read; the rest is counted. The service's own bound is far below that, and a server that sends
+more must not keep the operator from everything else."""
 _QUOTE_LENGTH = 512
 _ID_LENGTH = 128
 
@@ -55,6 +58,8 @@ class Answer:
     source: AnsweredSource
     destination: AnsweredDestination
     backups: tuple[Backup, ...]
+    omitted: int = 0
+    """Entries beyond those that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,12 @@ def took_credential(facts: Facts) -> bool | None:
     if status is None or not (200 <= status < 300 or 400 <= status < 500) or status in (408, 429):  # noqa: PLR2004 - HTTP
         return None
     return STATUS_REASONS.get(status) is not Reason.AUTHENTICATION_FAILED
+
+
+def is_ambiguous(facts: Facts) -> bool:
+    """Whether a 401 has the form that was also seen for a resource that does not exist (reference, section 4)."""
+    parsed = read_json(facts.body) if facts.status == 401 and facts.body_state is Body.WHOLE else None  # noqa: PLR2004 - HTTP
+    return isinstance(parsed, dict) and "unauthorized" in parsed
 
 
 def _judge(facts: Facts, *, was_unknown: bool) -> Verdict:
@@ -145,23 +156,16 @@ def _blotted(token: str, body: bytes) -> bytes:
     plain = body.replace(token.encode(), b"[token]")
     if b"\\" not in plain and b"\0" not in plain:
         return plain
-    parsed = _load(plain)
+    parsed = read_json(plain)
     if parsed is None:
         return plain
     spelt, told = json.dumps(parsed, ensure_ascii=False), json.dumps(token, ensure_ascii=False)[1:-1]
     return spelt.replace(told, "[token]").encode(errors="surrogatepass") if told in spelt else plain
 
 
-def _load(body: bytes) -> Any:  # noqa: ANN401 - JSON is anything
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-
-
 def error_of(facts: Facts) -> tuple[str, str]:
     """The number of the error code, and what the server said in words a person can read."""
-    parsed = _load(facts.body) if facts.body_state is Body.WHOLE else None
+    parsed = read_json(facts.body) if facts.body_state is Body.WHOLE else None
     body = parsed if isinstance(parsed, dict) else {}
     inner = body.get("unauthorized") or body.get("error") or body
     inner = inner if isinstance(inner, dict) else body
@@ -189,12 +193,13 @@ def _number(code: str) -> str:
 
 def _read_answer(facts: Facts) -> Answer | None:
     """The answer's content; any key but ``backups`` may be missing, unknown ones are ignored."""
-    parsed = _load(facts.body) if facts.body_state is Body.WHOLE else None
+    parsed = read_json(facts.body) if facts.body_state is Body.WHOLE else None
     body = parsed.get("replication") if isinstance(parsed, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("backups"), list):
         return None
+    entries = body["backups"]
     # A dict keeps the order and merges identical entries.
-    backups = tuple(dict.fromkeys(_backup(entry) for entry in body["backups"]))
+    ids = dict.fromkeys(map(_ids, entries[:MOST_ENTRIES]))
     return Answer(
         source=AnsweredSource(
             region=_text(body, "source_region"),
@@ -207,15 +212,20 @@ def _read_answer(facts: Facts) -> Answer | None:
             project_id=_text(body, "destination_project_id"),
             vault_id=_text(body, "destination_vault_id"),
         ),
-        backups=backups,
+        backups=tuple(_backup(backup, record) for backup, record in ids),
+        omitted=max(0, len(entries) - MOST_ENTRIES),
     )
 
 
-def _backup(entry: Any) -> Backup:  # noqa: ANN401 - whatever stands in the list
+def _ids(entry: Any) -> tuple[str, str]:  # noqa: ANN401 - whatever stands in the list
+    """Of the backup and of its record."""
     entry = entry if isinstance(entry, dict) else {}
-    record = _text(entry, "replication_record_id")
+    return _text(entry, "backup_id"), _text(entry, "replication_record_id")
+
+
+def _backup(backup: str, record: str) -> Backup:
     return Backup(
-        backup_id=_text(entry, "backup_id"),
+        backup_id=backup,
         replication_record_id=record,
         state=BackupState.WAITING if record else BackupState.UNKNOWN,
     )

@@ -111,7 +111,13 @@ def route_of(connection: Connection, spec: ConnectionSpec, ca: str) -> Route:
         proxy=spec.proxy_url,
         requests_per_second=spec.requests_per_second,
         vouched_by=voucher_of(connection),
+        namespace=connection.key.namespace,
     )
+
+
+def own_project(connection: Connection) -> str:
+    """The project that the connection itself names."""
+    return connection.spec.project_id if connection.spec is not None else ""
 
 
 def token_credential(
@@ -121,7 +127,9 @@ def token_credential(
     token = _header_value(secret, place, key, what="the token")
     if isinstance(token, NotReady) or secret is None:
         return token if isinstance(token, NotReady) else _missing(place)
-    credential = Credential(_owner(connection), version_of(connection, secret), token, route=route)
+    credential = Credential(
+        _owner(connection), version_of(connection, secret), token, route=route, project_id=own_project(connection)
+    )
     written = secret.data.get(EXPIRY_KEY)
     if written is None:
         return Usable(credential)
@@ -152,7 +160,10 @@ def key_credential(
     access_key = AccessKey(values["accessKey"], values["secretKey"])
     token = values.get("securityToken", "")
     version = version_of(connection, secret)
-    return Usable(Credential(_owner(connection), version, token, access_key=access_key, route=route))
+    project_id = own_project(connection)
+    return Usable(
+        Credential(_owner(connection), version, token, access_key=access_key, route=route, project_id=project_id)
+    )
 
 
 def login_of(

@@ -4,7 +4,7 @@ They are read from the status of the objects that met them, so they survive a re
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from cbr_operator.kinds.reasons import ConditionType, Reason
@@ -28,6 +28,8 @@ class Refusal:
     until: datetime | None
     """429: when to try again. None for 401, which a new version of the Secret ends."""
     credential_version: str
+    namespace: str = ""
+    """Of the object that met it: its message, with the cloud's words, is not for another one."""
 
 
 def owner_of(replication: Replication, target: Target) -> str:
@@ -70,13 +72,17 @@ def refusal_of(replication: Replication) -> Refusal | None:
         message=said,
         until=None if refused_token else submission.next_attempt_time,
         credential_version=submission.credential_version,
+        namespace=replication.metadata.namespace,
     )
 
 
-def held_by(refusals: Iterable[Refusal], *, credential_version: str, now: datetime) -> Refusal | None:
-    """The refusal that holds a caller with this version of the credential now; a refused token comes first."""
+def held_by(refusals: Iterable[Refusal], *, credential_version: str, now: datetime, namespace: str) -> Refusal | None:
+    """The refusal that holds a caller with this version of the credential now; a refused token comes first.
+
+    What was said to an object of another ``namespace`` than the caller's is left out.
+    """
     holding = [
-        each
+        each if each.namespace == namespace else replace(each, message=_UNTOLD)
         for each in refusals
         if (each.until > now if each.until is not None else each.credential_version == credential_version)
     ]

@@ -13,8 +13,12 @@ from typing import Any
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication_status import BackupState
 from cbr_operator.ports import Body, Facts
-from cbr_operator.rules.text import clip
+from cbr_operator.rules.text import clip, read_json
 
+MOST_ENTRIES = 1000
+"""Backups, or lines of the log, in one answer: what the service gives at most (reference, section 2)."""
+MOST_RECORDS = 10_000
+"""In one answer. A server that sends more must not keep the operator from everything else while they are read."""
 _TEXT_LENGTH = 128
 _REASON_LENGTH = 512
 _STATES = {
@@ -113,13 +117,15 @@ class Look:
 
 
 def read_backups(facts: Facts) -> BackupsPage | None:
-    """A page of ``GET …/backups``; None when it cannot be read."""
+    """A page of ``GET …/backups``; None when it cannot be read, or holds more than any page does."""
     body = _load(facts)
     backups = body.get("backups")
-    if not isinstance(backups, list):
+    if not isinstance(backups, list) or len(backups) > MOST_ENTRIES:
         return None
     found = [_dict(each) for each in backups]
     listed = [each.get("replication_records") for each in found]
+    if sum(len(each) for each in listed if isinstance(each, list)) > MOST_RECORDS:
+        return None
     return BackupsPage(
         count=_number(body.get("count")),
         backup_ids=tuple(_text(each, "id") for each in found),
@@ -143,23 +149,17 @@ def _is_readable(records: Any) -> bool:  # noqa: ANN401 - JSON is anything
 
 
 def read_log(facts: Facts) -> LogPage | None:
-    """A page of ``GET …/operation-logs``; None when it cannot be read."""
+    """A page of ``GET …/operation-logs``; None when it cannot be read, or holds more than any page does."""
     body = _load(facts)
     logs = body.get("operation_logs")
-    if not isinstance(logs, list):
+    if not isinstance(logs, list) or len(logs) > MOST_ENTRIES:
         return None
     entries = tuple(_entry(each) for each in logs if isinstance(each, dict))
     return LogPage(count=_number(body.get("count")), length=len(logs), entries=entries)
 
 
 def _load(facts: Facts) -> dict[str, Any]:
-    if facts.body_state is not Body.WHOLE:
-        return {}
-    try:
-        body = json.loads(facts.body)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
+    return _dict(read_json(facts.body) if facts.body_state is Body.WHOLE else None)
 
 
 def _record(record: dict[str, Any], backup_id: str) -> Record:

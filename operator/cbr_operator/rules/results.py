@@ -41,7 +41,10 @@ _ADVICE = {
     Reason.SUBMITTING: "Nothing was sent; it is tried again by itself.",
 }
 
-_MAY_MEND = "Nothing was submitted; it is tried again by itself, with a new login or a new signature."
+_MAY_MEND = (
+    "Nothing was submitted; it is tried again by itself, with a new login or a new signature where its connection has "
+    "one. Check the project and the vault in spec.source: the cloud may refuse unknown ones like this."
+)
 _MEND_CONNECTION = (
     "Nothing was submitted. The status of its connection says what to do: the call is made within a minute of that, "
     "and not before."
@@ -169,10 +172,10 @@ def unresolved_yet(said: str) -> Statement:
 def _submitted(replication: Replication, status: Status, answer: Answer, *, now: datetime) -> Status:
     tracked = replication.tracking.enabled
     backups = merged(status, answer.backups if tracked else _unfollowed(answer.backups))
-    status = with_backups(status, backups).model_copy(
+    status = with_backups(status, backups, missing=answer.omitted).model_copy(
         update={"source": answer.source, "destination": answer.destination}
     )
-    total = len(backups)
+    total = len(backups) + answer.omitted
     taken = Statement(
         TRUE,
         Reason.SUBMITTED,
@@ -196,7 +199,7 @@ def _with_late_answer(replication: Replication, current: Submission, tried: Try,
     if answer is None:
         return None
     backups = merged(status, _unfollowed(answer.backups) if is_final(status) else answer.backups)
-    return with_backups(status, backups) if backups != status.backups else None
+    return with_backups(status, backups, missing=answer.omitted) if backups != status.backups else None
 
 
 def merged(status: Status, answered: tuple[Backup, ...]) -> tuple[Backup, ...]:

@@ -2,7 +2,7 @@
 
 import re
 
-from cbr_operator.ports import Credential, SecretData
+from cbr_operator.ports import Credential, Route, SecretData
 from cbr_operator.rules.view import SecretProblem
 
 # RFC 9110 section 5.5: what may stand in a header field, less the space that a token never holds.
@@ -24,7 +24,8 @@ def credential_of(secret: SecretData | None, *, namespace: str, name: str, key: 
             f"Key {key!r} of {place} holds a line break, a blank or another character that no token has. Put the "
             f"token there alone; {_GOES_ON}"
         )
-    return Credential(owner=f"Secret {namespace}/{name}, key {key}", version=secret.resource_version, token=token)
+    owner, route = f"Secret {namespace}/{name}, key {key}", Route(namespace=namespace)
+    return Credential(owner=owner, version=secret.resource_version, token=token, route=route)
 
 
 def unreadable(*, namespace: str, name: str, why: str) -> SecretProblem:

@@ -141,7 +141,12 @@ def _refused_before(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 
     credential = view.credential
     if credential is None or isinstance(credential, SecretProblem):
         return None
-    refusal = held_by(view.refusals, credential_version=credential.version, now=view.now)
+    refusal = held_by(
+        view.refusals,
+        credential_version=credential.version,
+        now=view.now,
+        namespace=view.replication.metadata.namespace,
+    )
     if refusal is None:
         return None
     again = (refusal.until - view.now).total_seconds() if refusal.until else REFUSED_SECRET_AGAIN
