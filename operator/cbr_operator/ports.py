@@ -48,6 +48,8 @@ class Route:
     """How many requests may be made by all that travel together; 0: any number."""
     namespace: str = ""
     """Of the connection, or of the Secret; empty for what the whole cluster shares."""
+    vouched_by: str = ""
+    """Namespace that decides who answers, by the proxy or the certificates; empty where no tenant does."""
 
 
 DIRECT = Route()

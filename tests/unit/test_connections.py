@@ -50,6 +50,7 @@ def test_the_call_goes_where_the_connection_leads() -> None:
         "project_id": SOURCE["projectID"],
         "vault_id": SOURCE["vaultID"],
         "connection_uid": "uid-of-prod",
+        "vouched_by": "",
     }
     assert decision.action.credential == CREDENTIAL
 

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.store import Key, Store, Stored, key_of, pack, version_of
-from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.connection import Connection, ConnectionKey
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
@@ -18,7 +17,7 @@ from cbr_operator.ports import Clock, Json
 from cbr_operator.rules.connections import connection_of
 from cbr_operator.rules.copies import Copy, copy_of
 from cbr_operator.rules.holds import Refusal, refusal_of
-from cbr_operator.rules.lanes import Place, place_of, target_of
+from cbr_operator.rules.lanes import Place, lane_of, place_of, target_of
 from cbr_operator.rules.looks import NOTHING_REMEMBERED, Memory
 from cbr_operator.rules.runs import Run, run_of
 
@@ -51,8 +50,8 @@ class Entry(Stored):
     refusal: Refusal | None = None
     reason: str = "New"
     """Of Succeeded, for the metrics."""
-    vault: str = ""
-    """The source vault, as ids are compared."""
+    lane: str = ""
+    """To which its call goes or went, also when it has no business there (any more): its records are there."""
     run: Run | None = None
     """What its Schedule needs to know of it."""
     copy: Copy | None = None
@@ -88,7 +87,7 @@ class Cache(Store[Entry]):
         self._ran = ran
         self._runs: defaultdict[tuple[str, str], dict[str, Run]] = defaultdict(dict)
         self._refusals: defaultdict[str, dict[str, Refusal]] = defaultdict(dict)
-        self._vaults: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
+        self._claimants: defaultdict[str, dict[str, Entry]] = defaultdict(dict)
 
     def refusals(self, key: str) -> tuple[Refusal, ...]:
         """What the cloud refused to callers that share this hold key."""
@@ -98,9 +97,12 @@ class Cache(Store[Entry]):
         """The objects that name this connection."""
         return list(self._users.get(connection, {}).values())
 
-    def others_on_vault(self, entry: Entry) -> list[Entry]:
-        """All other objects with the same source vault."""
-        return [each for uid, each in self._vaults.get(entry.vault, {}).items() if uid != entry.uid]
+    def others_in_lane(self, entry: Entry) -> list[Entry]:
+        """All other objects with the same source vault, as the same cloud shows it: what they claim counts.
+
+        Not by the vault's id alone: what another cloud says of this id, and a tenant may name any, is no evidence here.
+        """
+        return [each for uid, each in self._claimants.get(entry.lane, {}).items() if uid != entry.uid]
 
     def runs_of(self, namespace: str, schedule_uid: str) -> tuple[Run, ...]:
         """The runs that are a Schedule's own; one that only says so, in another namespace, is none of them."""
@@ -112,10 +114,10 @@ class Cache(Store[Entry]):
             _remove(self._refusals, before.refusal.key, before.uid)
         if after is not None and after.refusal is not None:
             self._refusals[after.refusal.key][after.uid] = after.refusal
-        if before is not None and before.vault:
-            _remove(self._vaults, before.vault, before.uid)
-        if after is not None and after.vault:
-            self._vaults[after.vault][after.uid] = after
+        if before is not None and before.lane:
+            _remove(self._claimants, before.lane, before.uid)
+        if after is not None and after.lane:
+            self._claimants[after.lane][after.uid] = after
         if before is not None and before.connection is not None:
             _remove(self._users, before.connection, before.uid)
         if after is not None and after.connection is not None:
@@ -151,7 +153,7 @@ class Cache(Store[Entry]):
             place=place_of(replication, connection),
             refusal=refusal_of(replication),
             reason=succeeded.reason if succeeded is not None else "New",
-            vault=comparable_id(target.vault_id) if target is not None else "",
+            lane=lane_of(target) if target is not None else "",
             run=run_of(replication),
             copy=copy_of(replication),
             key=key_of(body),

@@ -13,7 +13,7 @@ from cbr_operator.engine.store import Key
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
-from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.access import authority_of, comparable_endpoint
 from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential, without_key_id
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import judge_clock_look
@@ -85,7 +85,8 @@ class ClockLooks:
         facts = without_key_id(credential, facts)
         failure = judge_clock_look(facts, token=credential.token)
         if failure is None:
-            self._clocks.learn(action.target.endpoint, facts, or_none=True)
+            authority = authority_of(action.target.endpoint, credential.route.vouched_by)
+            self._clocks.learn(authority, facts, or_none=True)
         if took_credential(facts) is None:
             return failure
         for_good = self._credentials.answered(

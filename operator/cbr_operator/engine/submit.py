@@ -14,6 +14,7 @@ from cbr_operator.engine.publish import Publisher, about
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Cloud, Credential, Facts
+from cbr_operator.rules.access import authority_of
 from cbr_operator.rules.answers import Verdict, is_ambiguous, judge, took_credential, without_key_id
 from cbr_operator.rules.results import Try
 from cbr_operator.rules.view import Decision, Submit
@@ -103,7 +104,7 @@ class Submitter:
         facts = await self._cloud.replicate(
             target=action.intent.target, request=action.request, credential=action.credential, may_send=may_send
         )
-        self._clocks.learn(action.intent.target.endpoint, facts)
+        self._clocks.learn(authority_of(action.intent.target.endpoint, action.credential.route.vouched_by), facts)
         was_unknown = action.intent.first_unknown_at is not None
         facts = without_key_id(action.credential, facts)
         verdict = judge(facts, token=action.credential.token, was_unknown=was_unknown)

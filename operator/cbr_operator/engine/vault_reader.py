@@ -12,7 +12,7 @@ from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.secrets import FRESH_SECONDS
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
-from cbr_operator.rules.access import comparable_endpoint
+from cbr_operator.rules.access import authority_of, comparable_endpoint
 from cbr_operator.rules.answers import is_ambiguous, took_credential, without_key_id, without_token
 from cbr_operator.rules.lanes import lane_of
 from cbr_operator.rules.looks import LookFailure, failure_of
@@ -211,7 +211,7 @@ class VaultReader:
             return facts, self._learn(action, facts, credential, what)
 
     def _learn(self, action: LookAtVault, facts: Facts, credential: Credential, what: str) -> LookFailure | None:
-        self._clocks.learn(action.target.endpoint, facts)
+        self._clocks.learn(authority_of(action.target.endpoint, credential.route.vouched_by), facts)
         failure = failure_of(facts, token=credential.token, what=what)
         refused = failure is not None and failure.reason is Reason.AUTHENTICATION_FAILED
         for_good = took_credential(facts) is not None and self._credentials.answered(

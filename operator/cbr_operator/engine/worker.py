@@ -26,6 +26,7 @@ from cbr_operator.engine.submit import Submitter
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.kinds.replication_status import Outcome, Submission
 from cbr_operator.ports import DIRECT, Clock, ConflictError, Credential, NotFoundError, RefusedError, UnavailableError
+from cbr_operator.rules.access import authority_of
 from cbr_operator.rules.claims import NO_CLAIMS, Claims, claims_of
 from cbr_operator.rules.holds import hold_key
 from cbr_operator.rules.lanes import Place, lane_of, target_of
@@ -119,6 +120,7 @@ class Worker:
         connection = self._.connections.named_by(replication)
         target = target_of(replication, connection)
         endpoint = target.endpoint if target is not None else ""
+        authority = authority_of(endpoint, target.vouched_by if target is not None else "")
         route = credential.route if isinstance(credential, Credential) else DIRECT
         look = self._.pollers.result_for(key)
         in_front = self._.lanes.in_front_of(entry.place) if entry.place is not None else None
@@ -134,8 +136,8 @@ class Worker:
             refusals=self._.cache.refusals(hold_key(replication, target)),
             in_front=in_front,
             waiting_since=entry.notes.waiting(in_front=in_front is None),
-            clock_offset=self._.clocks.offset(endpoint),
-            cloud_has_no_clock=self._.clocks.has_none(endpoint),
+            clock_offset=self._.clocks.offset(authority),
+            cloud_has_no_clock=self._.clocks.has_none(authority),
             look_failed=self._.looks.failure_for(key),
             look=look,
             claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
@@ -148,8 +150,8 @@ class Worker:
         )
 
     def _claims(self, entry: Entry, submission: Submission | None) -> Claims:
-        """What the other objects on the vault claim; what several may adopt is the oldest one's."""
-        others = self._.cache.others_on_vault(entry)
+        """What the other objects in the lane claim; what several may adopt is the oldest one's."""
+        others = self._.cache.others_in_lane(entry)
         older = (each for each in others if _order(each) < _order(entry))
         pending = chain.from_iterable(each.notes.memory.candidates for each in older)
         bodies = (each.body for each in others)

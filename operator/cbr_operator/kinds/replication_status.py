@@ -43,6 +43,9 @@ class Target(Model):
     """Source vault."""
     connection_uid: str = ""
     """UID of the connection that was used."""
+    vouched_by: str = ""
+    """Namespace whose CBRConnection decided, by its proxyURL or caBundle, who answers at the endpoint. Absent where the
+    endpoint's own name and the operator's trust anchors did."""
 
 
 class Submission(Model):

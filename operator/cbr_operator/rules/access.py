@@ -132,6 +132,15 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname.rstrip('.')}:{port}"
 
 
+def authority_of(endpoint: str, vouched_by: str) -> str:
+    """Who answers at an endpoint: the same for two calls exactly when the answers to one are evidence for the other.
+
+    ``vouched_by``: the namespace that decides it, empty where nobody but the endpoint's own name does. What a tenant's
+    proxy says, or who shows a certificate that only a tenant trusts, says nothing to others about that endpoint.
+    """
+    return comparable_endpoint(endpoint) + (f" by {vouched_by}" if vouched_by else "")
+
+
 def endpoint_of_region(region: str) -> str:
     """The CBR endpoint that a region implies when none is written."""
     return _endpoint("cbr", region)

@@ -36,6 +36,8 @@ class Claims:
         return comparable_id(record.id) in self.ids or any(each.covers(record) for each in self.windows)
 
 
+MOST_CLOCK_OFFSET = 86400.0
+"""Seconds that a cloud's clock may differ from ours; what differs by more is no clock."""
 _OPEN = frozenset({Outcome.PENDING, Outcome.UNKNOWN})
 NO_CLAIMS = Claims(frozenset())
 
@@ -62,11 +64,22 @@ def called_at(replication: Replication) -> datetime | None:
 
 
 def window_of(replication: Replication, *, lasting: float) -> Window | None:
-    """The window of this object's calls; ``lasting``: seconds after its intent in which a call begins its records."""
+    """The window of this object's calls; ``lasting``: seconds after its intent in which a call begins its records.
+
+    The cloud's clock set it. Our own bounds it: nothing was called for before the object was there or after its intent,
+    so a clock that was wrong does not claim all that a vault has ever copied, or ever will.
+    """
     wanted, start = wanted_by(replication), window_start(replication)
     if wanted is None or start is None:
         return None
-    return Window(wanted, start, max(start, called_at(replication) or start) + timedelta(seconds=lasting))
+    end = max(start, called_at(replication) or start)
+    apart = timedelta(seconds=MOST_CLOCK_OFFSET)
+    submission, began = replication.status.submission, replication.metadata.creation_timestamp
+    began = min(began, replication.status.start_time or began)  # a restored object may be older than it says
+    start = max(start, began - apart)
+    if submission is not None and submission.intent_time is not None:
+        end = min(end, submission.intent_time + apart)
+    return Window(wanted, start, end + timedelta(seconds=lasting))
 
 
 def claims_of(

@@ -52,6 +52,18 @@ def iam_endpoint_of(spec: ConnectionSpec) -> str:
     return spec.auth.password.iam_endpoint or iam_endpoint_of_region(spec.region)
 
 
+def voucher_of(connection: Connection) -> str:
+    """The namespace that decides who answers to calls through this connection; empty where no tenant does.
+
+    It is the namespace, not the connection: connections of one namespace are in the same hands, and what is made
+    through them keeps one lane and one set of claims, also when a connection is made anew.
+    """
+    spec = connection.spec
+    if spec is None or connection.is_cluster_wide or not (spec.proxy_url or spec.ca_bundle):
+        return ""
+    return connection.metadata.namespace
+
+
 def target_through(replication: Replication, connection: Connection) -> Target | None:
     """What a call for this object goes to; the source's region and project are the connection's unless it says so."""
     if replication.spec is None or connection.spec is None:
@@ -63,6 +75,7 @@ def target_through(replication: Replication, connection: Connection) -> Target |
         project_id=source.project_id or spec.project_id,
         vault_id=source.vault_id,
         connection_uid=connection.metadata.uid,
+        vouched_by=voucher_of(connection),
     )
 
 

@@ -8,7 +8,7 @@ from cbr_operator.kinds.connection import Connection
 from cbr_operator.kinds.connection_spec import ConnectionSpec
 from cbr_operator.kinds.reasons import Reason
 from cbr_operator.ports import AccessKey, Credential, LoginRequest, Route, SecretData
-from cbr_operator.rules.connections import connection_owner, iam_endpoint_of
+from cbr_operator.rules.connections import connection_owner, iam_endpoint_of, voucher_of
 from cbr_operator.rules.records import parse_moment
 from cbr_operator.rules.secrets import USABLE
 from cbr_operator.rules.view import SecretProblem
@@ -111,6 +111,7 @@ def route_of(connection: Connection, spec: ConnectionSpec, ca: str) -> Route:
         proxy=spec.proxy_url,
         requests_per_second=spec.requests_per_second,
         namespace=connection.key.namespace,
+        vouched_by=voucher_of(connection),
     )
 
 

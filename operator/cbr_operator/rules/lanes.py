@@ -7,9 +7,9 @@ from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.connection import Connection
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import BackupState, Outcome, Target
-from cbr_operator.rules.access import comparable_endpoint, endpoint_of_region
+from cbr_operator.rules.access import authority_of, endpoint_of_region
 from cbr_operator.rules.conditions import is_final
-from cbr_operator.rules.connections import target_through
+from cbr_operator.rules.connections import target_through, voucher_of
 
 # With these outcomes nothing of the object is on its way to the vault, or ever will be.
 _LEFT = frozenset({Outcome.REJECTED, Outcome.UNRESOLVED})
@@ -38,10 +38,10 @@ class Place:
 
 
 def lane_of(target: Target) -> str:
-    """The key of the lane for calls to this target: endpoint, project and vault, each in its comparable form."""
+    """The key of the lane for calls to this target: who answers, project and vault, each in its comparable form."""
     return " ".join(
         (
-            comparable_endpoint(target.endpoint),
+            authority_of(target.endpoint, target.vouched_by),
             comparable_id(target.project_id),
             comparable_id(target.vault_id),
         )
@@ -51,11 +51,15 @@ def lane_of(target: Target) -> str:
 def target_of(replication: Replication, connection: Connection | None = None) -> Target | None:
     """What a call for this object goes to, or went to; None while that is not known.
 
-    ``connection``: the one that it names, if it names one that is there.
+    ``connection``: the one that it names, if it names one that is there. Where a tenant decides by now who answers to
+    looks at what was called, what those show counts for that tenant alone.
     """
     submission = replication.status.submission
     if submission is not None and submission.outcome != Outcome.NOT_SUBMITTED:
-        return submission.target
+        called = submission.target
+        if connection is None or called.vouched_by:
+            return called
+        return called.model_copy(update={"vouched_by": voucher_of(connection)})
     spec = replication.spec
     if connection is not None:
         return target_through(replication, connection)
