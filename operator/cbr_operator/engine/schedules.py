@@ -46,8 +46,6 @@ class ScheduleEntry(Stored):
     """It says that it is kept for a policy."""
     created: set[str] = field(default_factory=set)
     """Names of runs that were created, as long as the status does not tell of them."""
-    unanswered: int = 0
-    """How often in a row the API server gave no usable answer to the creation of a run."""
     copy: Copy | None = None
     """The newest copy it tells of, for the metrics."""
 
@@ -65,7 +63,6 @@ def _entry(body: Json, before: ScheduleEntry | None) -> ScheduleEntry:
         key=key_of(body),
         kept_by_policy=POLICY_LABEL in (body["metadata"].get("labels") or {}),
         created=before.created if before is not None else set(),
-        unanswered=before.unanswered if before is not None else 0,
         copy=copy,
     )
 
@@ -101,10 +98,6 @@ class ScheduleStore(Store[ScheduleEntry]):
             namespace, name = after.key
             self._namespaces[namespace][name] = after
         self._tell(before, after)
-
-
-class _LaterError(Exception):
-    """The API server gave no usable answer; nothing is to be said of that yet."""
 
 
 class ScheduleKeeper:
@@ -160,12 +153,7 @@ class ScheduleKeeper:
                 return
             if not self._may_act():
                 return
-            try:
-                not_created = await self._create(entry, decision.create)
-            except _LaterError as error:
-                logger.warning("A run could not be created, it is tried again: %s", error, extra=named(SCHEDULES, key))
-                self._alarms.set(key, self._clock.now() + AGAIN)
-                return
+            not_created = await self._create(entry, decision.create)
         logger.error("A Schedule does not come to rest; it is looked at again", extra=named(SCHEDULES, key))
         self._alarms.set(key, self._clock.now() + AGAIN)
 
@@ -190,7 +178,6 @@ class ScheduleKeeper:
                 "this Schedule did not make. Delete that one, and the run starts within spec.startingDeadlineSeconds."
             )
             return Readiness(ready=False, reason=ScheduleReason.NAME_TAKEN, message=text, for_a_person=True)
-        entry.unanswered = 0
         entry.created.add(name)
         self._observe(made)
         return None
