@@ -1,5 +1,6 @@
 """The guardrails: what the API server refuses when a resource is created, and how it says so."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,20 +14,28 @@ from ground.story import Story
 OTHER = "ffffffff-0000-4000-8000-000000000000"
 
 
+@pytest.fixture(autouse=True)
+def forgotten(story: Story) -> Iterator[None]:
+    """Whatever a test installs is no longer enforced when the next one begins; this too takes a moment."""
+    yield
+    eventually(lambda: not refused(story))
+
+
 def install(release: Release, story: Story, **guardrails: Any) -> None:
     """Install them, and wait until the API server enforces them, which takes it a moment."""
     release.install({**LOCAL, "guardrails": guardrails})
+    eventually(lambda: refused(story))
 
-    def enforced() -> bool:
-        nowhere = {"region": "nowhere", "projectID": OTHER, "vaultID": OTHER}
-        try:
-            story.create("probe", source={**nowhere, "region": "elsewhere"}, destination=nowhere)
-        except ApiError as error:
-            return error.status == 403
-        story.delete("probe")
-        return False
 
-    eventually(enforced)
+def refused(story: Story) -> bool:
+    """Whether a replication from nowhere to nowhere is refused; it is gone again if it was let in."""
+    nowhere = {"region": "nowhere", "projectID": OTHER, "vaultID": OTHER}
+    try:
+        story.create("probe", source={**nowhere, "region": "elsewhere"}, destination=nowhere)
+    except ApiError as error:
+        return error.status == 403
+    story.delete("probe")
+    return False
 
 
 def refusal(story: Story, **spec: Any) -> str:
