@@ -61,6 +61,12 @@ async def create(api: Api, bodies: list[dict[str, Any]]) -> float:
         return (await load.each(bodies, lambda body: load.request("POST", API, body)))[1]
 
 
+async def remove_all(api: Api) -> None:
+    """Delete them all."""
+    async with Load(api, 1) as load:
+        await load.request("DELETE", API, {})
+
+
 async def bare_writes(api: Api, bodies: list[dict[str, Any]], status: dict[str, Any]) -> float:
     """Guarded status writes a second by a plain client: two for each of these objects, which are made and removed."""
     async with Load(api, PLAIN_CONNECTIONS) as load:
@@ -74,5 +80,5 @@ async def bare_writes(api: Api, bodies: list[dict[str, Any]], status: dict[str, 
                 body = await load.request("PATCH", path, patch, MERGE)
 
         _, seconds = await load.each(made, write_twice)
-        await load.request("DELETE", API, {})
+    await remove_all(api)
     return 2 * len(bodies) / seconds

@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.ground import EVERY, Cloud, call_words, cluster, distribution, operator_in, reasons, resource, show
 from benchmarks.ground import simulated_cloud as cloud_of
-from benchmarks.load import bare_writes, create
+from benchmarks.load import bare_writes, create, remove_all
 from ground.controlplane import ControlPlane
 from ground.operator_process import eventually
 from ground.simulator import make_fleet
@@ -38,13 +38,14 @@ OFF = {"enabled": False}
 
 
 def measure(plane: ControlPlane, cloud: Cloud, bodies: list[dict[str, Any]], folder: Path) -> None:
-    """The bare limit, then everything created at once while the operator runs."""
-    bare = asyncio.run(bare_writes(plane.api(), bodies, example_status()))
+    """Everything created at once while the operator runs, and the bare limit before and after, for machines drift."""
+    before = asyncio.run(bare_writes(plane.api(), bodies, example_status()))
     operator = operator_in(folder, plane)
     with operator, WriteCounter(plane.api()) as writes:
         idle, cpu = operator.resident_bytes(), operator.cpu_seconds()
         started = time.monotonic()
         created = asyncio.run(create(plane.api(), bodies))
+        early = reasons(operator)["TrackingDisabled"]
         eventually(
             lambda: reasons(operator)["TrackingDisabled"] == len(bodies),
             seconds=DONE_SECONDS,
@@ -52,17 +53,32 @@ def measure(plane: ControlPlane, cloud: Cloud, bodies: list[dict[str, Any]], fol
             what="all are finished",
         )
         seconds = time.monotonic() - started
-        cpu = operator.cpu_seconds() - cpu
+        cpu, memory = operator.cpu_seconds() - cpu, operator.resident_bytes()
         eventually(lambda: sum(writes.modified.values()) >= 2 * len(bodies), what="the watch has seen all writes")
-        rate = len(bodies) / seconds
-        show("created", f"in {created:.1f} s")
-        show("all finished", f"{seconds:.1f} s after the first was created: {rate:.0f} a second")
-        show("bare limit", f"{bare:.0f} guarded status writes a second by a plain client, so {bare / 2:.0f} resources")
-        show("of the bare limit", f"{100 * rate / (bare / 2):.0f} %")
-        show("operator's memory", f"{idle / 2**20:.0f} MiB idle, {operator.resident_bytes() / 2**20:.0f} MiB after")
-        show("operator's CPU", f"{cpu:.1f} s, {1000 * cpu / len(bodies):.1f} ms a resource")
-        show("status writes", distribution(Counter(writes.modified.values()), "resources with"))
-        show("the cloud", call_words(cloud.summary()))
+    asyncio.run(remove_all(plane.api()))
+    after = asyncio.run(bare_writes(plane.api(), bodies, example_status()))
+    bare = (before + after) / 2
+    written = len(bodies) + sum(writes.modified.values())
+    rate, alone = len(bodies) / seconds, (len(bodies) - early) / (seconds - created)
+    show("created", f"in {created:.1f} s, when {early} were finished")
+    show(
+        "all finished", f"{seconds:.1f} s after the first was created: {rate:.0f} a second, {alone:.0f} after creation"
+    )
+    show("bare limit", f"{before:.0f} guarded status writes a second by a plain client before, {after:.0f} after")
+    show("of the bare limit", f"{ratio(rate, bare / 2)} in all, {ratio(alone, bare / 2)} after creation")
+    show(
+        "writes",
+        f"{written / seconds:.0f} a second, creations included: {ratio(written / seconds, bare)} of the bare limit",
+    )
+    show("operator's memory", f"{idle / 2**20:.0f} MiB idle, {memory / 2**20:.0f} MiB after")
+    show("operator's CPU", f"{cpu:.1f} s, {1000 * cpu / len(bodies):.1f} ms a resource")
+    show("status writes", distribution(Counter(writes.modified.values()), "resources with"))
+    show("the cloud", call_words(cloud.summary()))
+
+
+def ratio(rate: float, limit: float) -> str:
+    """As a percentage."""
+    return f"{100 * rate / limit:.0f} %"
 
 
 def example_status() -> dict[str, Any]:

@@ -63,6 +63,8 @@ class Controller:
             finally:
                 self.queue.done(key)
                 self.done()
+            # A step that waits for nothing would let nobody else run while there are more: no Lease, no watch.
+            await asyncio.sleep(0)
 
 
 def named(kind: ResourceKind, key: Key) -> dict[str, dict[str, str]]:

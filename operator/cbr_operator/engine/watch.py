@@ -11,6 +11,7 @@ import asyncio
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,6 +20,7 @@ import aiohttp
 import kopf
 
 from cbr_operator.engine.controller import Controller
+from cbr_operator.ports import Json
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ _OUTAGE_BACKOFFS = (0.5, 1, 2, 4, 8, *(15,) * 120)
 LEAVE_SECONDS = 5.0
 """How long Kopf's tasks may take to end; what is left of them ends with the process."""
 
+Take = Callable[[Json], None]
 Login = Callable[[], tuple[aiohttp.ClientSession, str, str]]
 """Gives a new authenticated session, the server's URL and the default namespace; Kopf closes the session."""
 
@@ -59,6 +62,7 @@ class Watch:
         self._controllers = controllers
         self._loop = asyncio.get_running_loop()
         self._watching: asyncio.AbstractEventLoop | None = None
+        self._handed: deque[tuple[Take, Json]] = deque()
         self._stop = asyncio.Event()
         self._next_login = 0.0
         self._ended = asyncio.Event()
@@ -164,10 +168,24 @@ class Watch:
 
         @kopf.on.event(kind.group, kind.version, kind.plural, registry=registry, id=f"observe-{kind.plural}")
         async def observe(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - Kopf passes much more
-            body = cast("dict[str, Any]", event["object"])
+            body = cast("Json", event["object"])
             body["metadata"].pop("managedFields", None)
             take = controller.deleted if event["type"] == "DELETED" else controller.changed
-            self._loop.call_soon_threadsafe(take, body)
+            self._hand_over(take, body)
+
+    def _hand_over(self, take: Take, body: Json) -> None:
+        """From Kopf's thread to the engine's loop, which is woken once for all that comes before it gets there."""
+        self._handed.append((take, body))
+        if len(self._handed) == 1:
+            self._loop.call_soon_threadsafe(self._take_all)
+
+    def _take_all(self) -> None:
+        while self._handed:
+            take, body = self._handed.popleft()
+            try:
+                take(body)
+            except Exception:  # it must not keep the others
+                logger.exception("An event met a defect of ours")
 
 
 class _NoDifferences(kopf.DiffBaseStorage):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
+from pydantic_core import from_json
 
 from cbr_operator.kinds.common import GROUP, ResourceKind, format_micro_time
 from cbr_operator.kube.config import Connection
@@ -200,7 +201,7 @@ class KubeClient:
 def _decoded(content: bytes, request: str) -> Json:
     """The object in an answer, without managedFields."""
     try:
-        found = json.loads(content)
+        found = from_json(content)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -2,8 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address
 from urllib.parse import SplitResult, urlsplit
+
+REMEMBERED = 1024
+"""URLs whose parts and verdicts are remembered: every decision asks for them, and there are few different ones."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -107,6 +111,7 @@ def _matches(pattern: EndpointPattern, scheme: str, labels: tuple[str, ...], por
     )
 
 
+@lru_cache(REMEMBERED)
 def _split(url: str) -> tuple[SplitResult | None, int | None]:
     """The parts of a URL and its port, the scheme's own where none is written; None where it does not parse."""
     try:

@@ -8,10 +8,11 @@ neighbours, the cloud's metadata service, the API server, or a network that the 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
-from cbr_operator.rules.access import EndpointPattern, is_allowed, problem_with
+from cbr_operator.rules.access import REMEMBERED, EndpointPattern, is_allowed, problem_with
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -63,6 +64,7 @@ class AddressRules:
 NO_RULES_OF_ITS_OWN = AddressRules()
 
 
+@lru_cache(REMEMBERED)
 def refusal(url: str, patterns: tuple[EndpointPattern, ...], rules: AddressRules) -> str:
     """Why this URL may not be called, as far as its own words tell; empty when it may."""
     if problem := problem_with(url):
