@@ -1,5 +1,6 @@
 """Records, looks and Views of them, for tests: the documented example, with what a test wants different."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -105,12 +106,8 @@ class Life:
         """Decide so many seconds after the first time, with a look that began then, if any."""
         self.seconds = seconds
         if isinstance(seen, Look):
-            seen = Look(1000.0 + seconds, *_parts(seen))
+            seen = replace(seen, started=1000.0 + seconds)
         return self.decide(look=seen, **parts)
-
-
-def _parts(seen: Look) -> tuple[Any, ...]:
-    return seen.backups, seen.without_records, seen.records, seen.log, seen.log_since, seen.log_failed
 
 
 def living(status: dict[str, Any], *, spec: dict[str, Any] | None = None, **parts: Any) -> Life:

@@ -11,7 +11,7 @@ from cbr_operator.kinds.reasons import Reason
 from cbr_operator.kinds.replication_status import BackupState, Outcome
 from cbr_operator.ports import AccessKey, Body, Credential, Facts
 from cbr_operator.rules.answers import MOST_ENTRIES, Verdict, judge, without_key_id, without_token
-from cbr_operator.rules.looks import judge_clock_look
+from cbr_operator.rules.looks import judge_clock_look, verdict_of
 from cbr_operator.rules.text import MOST_VALUES, clip
 from ground.objects import TOKEN
 
@@ -238,9 +238,9 @@ def test_clipped_text_is_printable_and_short(text: str, length: int) -> None:
     ],
 )
 def test_a_look_at_the_clock_only_fails_on_what_the_call_would_meet_too(found: Facts, reason: Reason | None) -> None:
-    verdict = judge_clock_look(found, token=TOKEN)
-    assert (verdict.reason if verdict else None) is reason
-    assert verdict is None or verdict.outcome is WAITS
+    failure = judge_clock_look(found, token=TOKEN)
+    assert (failure.reason if failure else None) is reason
+    assert failure is None or verdict_of(failure).outcome is WAITS
 
 
 def test_of_an_answer_without_bounds_the_first_ids_are_kept_and_the_rest_is_counted() -> None:

@@ -27,7 +27,7 @@ from cbr_operator.rules.replication import decide
 from cbr_operator.rules.view import LookAtClock, Submit
 from ground.connections import cluster_connection, connection, connection_body, through
 from ground.hand_clock import HandClock
-from ground.looks import listed
+from ground.looks import Life, listed, look, record
 from ground.objects import (
     CREDENTIAL,
     ENDPOINT,
@@ -94,6 +94,17 @@ def test_what_was_called_keeps_it_when_the_connection_goes_and_gets_it_when_a_pr
     assert vouched(connection(), **TARGET, vouchedBy="dr") == "dr"
     assert vouched(connection(), **TARGET) == ""
     assert vouched(connection(**PROXY), **TARGET) == "dr"
+
+
+@pytest.mark.parametrize("outcome", ["Unknown", "NotNeeded"])
+def test_what_a_look_brought_through_a_tenants_proxy_stays_the_tenants_when_the_proxy_goes(outcome: str) -> None:
+    life = Life(replication(status=submitted_as(outcome, firstUnknownAt=SUBMISSION["cloudTime"], target=TARGET)))
+    for seconds in (0, 60):
+        life.at(seconds, look(record("r1"), vouched_by="evil", log_since=NOW - timedelta(hours=1)))
+    assert [each.replication_record_id for each in life.status.backups] == ["r1"]
+    target = target_of(life.now, connection())
+    assert target is not None
+    assert target.vouched_by == "evil"
 
 
 class Ground:

@@ -7,11 +7,11 @@ import pytest
 
 from cbr_operator.kinds.common import format_time
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication_status import Outcome, Status
+from cbr_operator.kinds.replication_status import Status
 from cbr_operator.rules.access import parse_pattern
-from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.holds import Refusal, refusal_of
 from cbr_operator.rules.lanes import place_of
+from cbr_operator.rules.looks import LookFailure
 from cbr_operator.rules.replication import decide
 from cbr_operator.rules.view import Decision, LookAtClock, LookAtVault, Policy, ReadSecret, SecretProblem, Submit
 from ground.objects import CREDENTIAL, DESTINATION, NOW, POLICY, SOURCE, TOKEN, replication, spec, submitted_as, view
@@ -201,13 +201,14 @@ def test_a_full_endpoint_holds_the_front_of_the_line_too() -> None:
 
 def test_an_unknown_clock_is_looked_at_first_and_a_failed_look_pauses() -> None:
     assert isinstance(decide(view(clock_offset=None)).action, LookAtClock)
-    failure = Verdict(Outcome.NOT_SUBMITTED, Reason.ENDPOINT_UNREACHABLE, "connection refused")
+    failure = LookFailure("HTTP 401", Reason.AUTHENTICATION_FAILED, credential_version="of the look")
     decision = decide(view(clock_offset=None, look_failed=failure))
     assert decision.action is None
     assert decision.status is not None
     assert decision.status.submission is not None
     assert (decision.status.submission.outcome, decision.status.submission.attempt) == ("NotSubmitted", 1)
-    assert reasons(decision)[1] == ("Unknown", "EndpointUnreachable")
+    assert decision.status.submission.credential_version == "of the look"
+    assert reasons(decision)[1] == ("Unknown", "AuthenticationFailed")
 
 
 def test_pending_without_a_call_of_ours_is_somebody_elses_and_becomes_unknown() -> None:

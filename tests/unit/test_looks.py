@@ -80,7 +80,7 @@ def test_a_clock_look_that_was_refused_for_the_call_itself_is_left_to_the_call(f
 
 
 def test_what_a_pause_is_told_reaches_the_verdict() -> None:
-    assert verdict_of(LookFailure("slow", retry_after=9.0), request_id="q").retry_after == 9.0
+    assert verdict_of(LookFailure("slow", retry_after=9.0)).retry_after == 9.0
     assert verdict_of(LookFailure("slow")).retry_after is None
 
 

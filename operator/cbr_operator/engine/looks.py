@@ -11,12 +11,11 @@ from cbr_operator.engine.pace import Pace
 from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.store import Key
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication_status import Outcome
 from cbr_operator.ports import Cloud
 from cbr_operator.rules.access import authority_of, comparable_endpoint
-from cbr_operator.rules.answers import Verdict, is_ambiguous, took_credential, without_key_id
+from cbr_operator.rules.answers import is_ambiguous, took_credential, without_key_id
 from cbr_operator.rules.lanes import lane_of
-from cbr_operator.rules.looks import judge_clock_look
+from cbr_operator.rules.looks import KEY_REFUSED, LookFailure, judge_clock_look
 from cbr_operator.rules.view import LookAtClock
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ class ClockLooks:
         self._clocks = clocks
         self._wake = wake
         self._waiting: dict[tuple[str, str], dict[Key, None]] = {}
-        self._failures: dict[Key, Verdict] = {}
+        self._failures: dict[Key, LookFailure] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, key: Key, action: LookAtClock) -> None:
@@ -55,7 +54,7 @@ class ClockLooks:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    def failure_for(self, key: Key) -> Verdict | None:
+    def failure_for(self, key: Key) -> LookFailure | None:
         """What the look that this object waited for came to, until it is forgotten."""
         return self._failures.get(key)
 
@@ -64,19 +63,19 @@ class ClockLooks:
         self._failures.pop(key, None)
 
     async def _look(self, shared: tuple[str, str], action: LookAtClock) -> None:
-        failure: Verdict | None = _DEFECT
+        failure: LookFailure | None = _DEFECT
         try:
             async with self._credentials.trial(action.credential) as usable:
-                failure = await self._ask(action) if usable else _REFUSED
+                failure = await self._ask(action) if usable else KEY_REFUSED
         except Exception:
             logger.exception("A look at a cloud's clock met a defect of the operator; it is made again later")
         finally:
             for key in self._waiting.pop(shared):
                 if failure is not None:
-                    self._failures[key] = failure
+                    self._failures[key] = replace(failure, credential_version=action.credential.version)
                 self._wake(key)
 
-    async def _ask(self, action: LookAtClock) -> Verdict | None:
+    async def _ask(self, action: LookAtClock) -> LookFailure | None:
         """What kept the look from going well."""
         credential = action.credential
         await self._pace.turn(credential.route, lane_of(action.target))
@@ -98,9 +97,4 @@ class ClockLooks:
         return replace(failure, for_good=bool(for_good)) if failure is not None else None
 
 
-_REFUSED = Verdict(
-    Outcome.NOT_SUBMITTED, Reason.AUTHENTICATION_FAILED, "the cloud has just refused the same access key for good"
-)
-_DEFECT = Verdict(
-    Outcome.NOT_SUBMITTED, Reason.ENDPOINT_UNREACHABLE, "the look at the cloud's clock met a defect of the operator"
-)
+_DEFECT = LookFailure("the look at the cloud's clock met a defect of the operator")

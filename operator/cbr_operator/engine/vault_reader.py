@@ -15,7 +15,7 @@ from cbr_operator.ports import Body, Clock, Cloud, Credential, Facts
 from cbr_operator.rules.access import authority_of, comparable_endpoint
 from cbr_operator.rules.answers import is_ambiguous, took_credential, without_key_id, without_token
 from cbr_operator.rules.lanes import lane_of
-from cbr_operator.rules.looks import LookFailure, failure_of
+from cbr_operator.rules.looks import KEY_REFUSED, LookFailure, failure_of
 from cbr_operator.rules.records import Look, Record, read_backups, read_log
 from cbr_operator.rules.view import LookAtVault, SecretProblem
 
@@ -41,12 +41,7 @@ MOST_HOLDS = 1000
 _BACKUPS = "Reading the vault's records (GET backups)"
 _LOG = "Reading the operation log (GET operation-logs)"
 _HELD = f"{_BACKUPS} is put off: the cloud refused an earlier call with the same credential"
-_KEY_REFUSED = LookFailure(
-    "the cloud has just refused the same access key for good",
-    Reason.AUTHENTICATION_FAILED,
-    for_a_person=True,
-    again=REFUSED_TOKEN_AGAIN,
-)
+_KEY_REFUSED = replace(KEY_REFUSED, again=REFUSED_TOKEN_AGAIN)
 _CHANGING = LookFailure(f"{_BACKUPS} failed: the list changed while its pages were read")
 _LOG_CHANGING = LookFailure(f"{_LOG} failed: its pages do not fit together")
 _TOO_MANY = LookFailure(f"{_BACKUPS} failed: the vault shows more than {MOST_RECORDS} records")
@@ -104,6 +99,10 @@ class VaultReader:
         if hold is not None and hold.version == credential.version and self._clock.boottime() < hold.until:
             return hold.failure if hold.lane == lane_of(action.target) else replace(hold.failure, said=_HELD)
         found = await self._look(action, credential, log_since)
+        if isinstance(found, Look):
+            found = replace(found, vouched_by=credential.route.vouched_by)
+        else:
+            found = replace(found, credential_version=credential.version)
         if self._holds.get(held) is hold:
             self._holds.pop(held, None)
         self._hold(held, credential, found, lane_of(action.target))

@@ -30,6 +30,14 @@ class LookFailure:
     """Seconds after which it may be otherwise; 0 where nothing is known of that."""
     for_good: bool = True
     """Of a refused credential: see ``Verdict``."""
+    credential_version: str = ""
+    """Of the Secret that it was made with, which may have changed since."""
+    request_id: str = ""
+
+
+KEY_REFUSED = LookFailure(
+    "the cloud has just refused the same access key for good", Reason.AUTHENTICATION_FAILED, for_a_person=True
+)
 
 
 def failure_of(facts: Facts, *, token: str, what: str) -> LookFailure | None:
@@ -46,10 +54,11 @@ def failure_of(facts: Facts, *, token: str, what: str) -> LookFailure | None:
         code=code,
         for_a_person=reason in (Reason.AUTHENTICATION_FAILED, Reason.PERMISSION_DENIED),
         retry_after=facts.retry_after or 0.0,
+        request_id=facts.request_id,
     )
 
 
-def judge_clock_look(facts: Facts, *, token: str) -> Verdict | None:
+def judge_clock_look(facts: Facts, *, token: str) -> LookFailure | None:
     """What kept a look at the cloud's clock from going well; None when the call itself may be made.
 
     Nothing was submitted, whatever happened. A refusal that is not about the credential is left to the call to
@@ -61,14 +70,14 @@ def judge_clock_look(facts: Facts, *, token: str) -> Verdict | None:
     answered = facts.status is not None and facts.status < 500 and facts.status != 408  # noqa: PLR2004 - HTTP
     if answered and failure.reason is Reason.ENDPOINT_UNREACHABLE:
         return None
-    return verdict_of(failure, request_id=facts.request_id)
+    return failure
 
 
-def verdict_of(failure: LookFailure, *, request_id: str = "") -> Verdict:
+def verdict_of(failure: LookFailure) -> Verdict:
     """A failed look before the call, as what it means for the call: it was not made."""
     retry_after = failure.retry_after or None
     return Verdict(
-        Outcome.NOT_SUBMITTED, failure.reason, failure.said, request_id, retry_after, for_good=failure.for_good
+        Outcome.NOT_SUBMITTED, failure.reason, failure.said, failure.request_id, retry_after, for_good=failure.for_good
     )
 
 

@@ -18,7 +18,7 @@ from cbr_operator.rules.records import Look, Record
 from cbr_operator.rules.resolution import adopted
 from cbr_operator.rules.results import Try, not_submitted
 from cbr_operator.rules.tries import next_try
-from cbr_operator.rules.view import Decision, LookAtVault, SecretProblem, View, look_at_vault
+from cbr_operator.rules.view import Decision, LookAtVault, View, look_at_vault
 
 _CODE_NO_VAULT = "6105"
 
@@ -66,12 +66,10 @@ def _unseen(view: View, failure: LookFailure, again: LookAtVault, memory: Memory
         return _cleared(memory)
     if failure.reason is Reason.WAITING_FOR_SECRET:  # it can be read by now, or a rule before this one would speak
         return Decision(status=resumed(view), action=again, memory=memory)
-    credential = view.credential
-    version = credential.version if credential is not None and not isinstance(credential, SecretProblem) else ""
     verdict = verdict_of(failure)
     if _is_busy(view) and not failure.for_a_person:  # that stands, and with it the look before the call
         verdict = replace(verdict, reason=Reason.WAITING_FOR_VAULT)
-    tried = Try(next_try(view), verdict, version, view.now, view.chance)
+    tried = Try(next_try(view), verdict, failure.credential_version, view.now, view.chance)
     started = view.replication.model_copy(update={"status": resumed(view, always=True)})
     return Decision(status=not_submitted(started, tried), again=tried.pause, blocked=True)
 

@@ -100,6 +100,8 @@ class Look:
     """Since when the operation log was asked for; None: it was not."""
     log_failed: str = ""
     """Why it could not be read this time: whoever needs it has to look again."""
+    vouched_by: str = ""
+    """As in a target: the namespace that decided who answered."""
 
     @property
     def fingerprint(self) -> int:

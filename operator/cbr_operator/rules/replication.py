@@ -7,6 +7,7 @@ from cbr_operator.kinds.replication_status import Outcome, Status, Submission
 from cbr_operator.rules.conditions import FALSE, Statement, is_final, observed, with_conditions
 from cbr_operator.rules.expiry import finished
 from cbr_operator.rules.lanes import FOLLOWED
+from cbr_operator.rules.records import Look
 from cbr_operator.rules.resolution import answered_late, resolve
 from cbr_operator.rules.results import unresolved_yet
 from cbr_operator.rules.submission import decide_submission
@@ -19,9 +20,19 @@ _ORPHANED = "the operator that made the call ended before it could write the ans
 
 def decide(view: View) -> Decision:
     """The next step for this object. Only an object without a submission, or with one that certainly failed, sends."""
-    decision = _next_step(view)
+    decision = _vouched(view, _next_step(view))
     ends = decision.status is not None and is_final(decision.status) and not is_final(view.replication.status)
     return replace(decision, again=0.0) if ends else decision  # from here on its time to live counts
+
+
+def _vouched(view: View, decision: Decision) -> Decision:
+    """What a look brought, where a tenant decides who answers to it, counts for that tenant alone, and for ever."""
+    status, by = decision.status, view.look.vouched_by if isinstance(view.look, Look) else ""
+    if not by or status is None or status.submission is None or status.backups == view.replication.status.backups:
+        return decision
+    called = status.submission.target.model_copy(update={"vouched_by": by})
+    submission = status.submission.model_copy(update={"target": called})
+    return replace(decision, status=status.model_copy(update={"submission": submission}))
 
 
 def _next_step(view: View) -> Decision:

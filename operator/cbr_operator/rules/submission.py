@@ -18,6 +18,7 @@ from cbr_operator.rules.connections import connection_of, denial, unusable
 from cbr_operator.rules.deadline import by_deadline, is_paused, paused, resumed
 from cbr_operator.rules.holds import held_by
 from cbr_operator.rules.lanes import Place, target_of
+from cbr_operator.rules.looks import verdict_of
 from cbr_operator.rules.prior_calls import look_for_prior_calls
 from cbr_operator.rules.results import Try, not_submitted, reason_of
 from cbr_operator.rules.tries import next_try, target_to_call
@@ -209,7 +210,8 @@ def _clock(view: View, spec: Spec) -> Decision | None:  # noqa: ARG001 - as abov
         return None
     if view.look_failed is None:
         return Decision(action=LookAtClock(target_to_call(view), credential), in_line=True)
-    tried = Try(next_try(view), view.look_failed, credential.version, view.now, view.chance)
+    failed = view.look_failed
+    tried = Try(next_try(view), verdict_of(failed), failed.credential_version, view.now, view.chance)
     return Decision(status=not_submitted(view.replication, tried), again=tried.pause, blocked=True)
 
 

@@ -11,7 +11,6 @@ from cbr_operator.kinds.replication_status import Status, Submission, Target
 from cbr_operator.ports import Credential, ReplicateRequest
 from cbr_operator.rules.access import EndpointPattern
 from cbr_operator.rules.addresses import NO_RULES_OF_ITS_OWN, AddressRules
-from cbr_operator.rules.answers import Verdict
 from cbr_operator.rules.claims import NO_CLAIMS, Claims
 from cbr_operator.rules.connections import connection_of
 from cbr_operator.rules.holds import Refusal
@@ -91,7 +90,7 @@ class View:
     """Since when it has stood ready in line and waited for the same: its vault, or, in front of the line, a slot."""
     clock_offset: float | None = None
     """The cloud's clock minus ours, in seconds; None: not known, look first."""
-    look_failed: Verdict | None = None
+    look_failed: LookFailure | None = None
     """The look at the cloud's clock that this object waited for came to nothing."""
     chance: float = 0.0
     """0 to 1, drawn anew each time: spreads pauses."""
