@@ -65,6 +65,19 @@ async def test_calls_and_looks_share_the_turns() -> None:
     assert time.monotonic() - started >= 9 / RATE * 0.99
 
 
+async def test_requests_that_were_held_up_since_their_turn_do_not_leave_all_at_once() -> None:
+    pace = Ground().pace
+    left: list[float] = []
+
+    async def one() -> None:
+        await pace.space(ROUTE)
+        left.append(time.monotonic())
+
+    await asyncio.gather(*(one() for _ in range(11)))
+    assert left[-1] - left[0] >= 10 / RATE * 0.99
+    await pace.space(DIRECT)
+
+
 async def test_without_a_connection_nobody_waits() -> None:
     ground = Ground()
     for number in range(1000):

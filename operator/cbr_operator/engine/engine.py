@@ -17,7 +17,7 @@ from cbr_operator.engine.controller import Controller
 from cbr_operator.engine.credentials import Credentials
 from cbr_operator.engine.lanes import Lanes
 from cbr_operator.engine.looks import ClockLooks
-from cbr_operator.engine.pace import Pace
+from cbr_operator.engine.pace import Pace, PacedCloud
 from cbr_operator.engine.planning import Planning, Surroundings
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
@@ -71,6 +71,7 @@ class Engine:
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
         self._pace = Pace(clock=world.clock, wake=self.queue.hurry)
+        cloud = PacedCloud(world.cloud, self._pace)
         self._connections = Connections(clock=world.clock, changed=self._connection_changed, gone=self._connection_gone)
         self.cache = Cache(
             clock=world.clock, lanes=self._lanes, gone=self._gone, connection=self._connections.named_by, ran=self._ran
@@ -86,7 +87,7 @@ class Engine:
         clocks, rooms = CloudClocks(world.clock), rooms_for_looks()
         self._pollers = Pollers(
             reader=VaultReader(
-                cloud=world.cloud,
+                cloud=cloud,
                 clock=world.clock,
                 clocks=clocks,
                 credentials=self._credentials,
@@ -102,7 +103,7 @@ class Engine:
             kube=world.kube, clock=world.clock, cache=self.cache, post=world.post, count=world.count_status_write
         )
         self.submitter = Submitter(
-            cloud=world.cloud,
+            cloud=cloud,
             clock=world.clock,
             clocks=clocks,
             publisher=publisher,
@@ -119,7 +120,7 @@ class Engine:
             calls=self._calls,
             clocks=clocks,
             looks=ClockLooks(
-                cloud=world.cloud,
+                cloud=cloud,
                 clocks=clocks,
                 credentials=self._credentials,
                 pace=self._pace,

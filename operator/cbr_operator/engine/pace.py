@@ -3,9 +3,11 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 from cbr_operator.engine.store import Key
-from cbr_operator.ports import Clock, Route
+from cbr_operator.kinds.replication_status import Target
+from cbr_operator.ports import Clock, Cloud, Credential, Facts, LoginFacts, LoginRequest, ReplicateRequest, Route
 
 TURN_LASTS = 2.0
 """Seconds within which a call must begin whose turn has come; then the turn has passed, and it asks again."""
@@ -20,6 +22,7 @@ class _Line:
     def __init__(self) -> None:
         self.rate = 1
         self.next_turn = 0.0
+        self.next_request = 0.0
         self.rows: dict[str, deque[Waiter]] = {}
         self.timer: asyncio.TimerHandle | None = None
 
@@ -67,6 +70,20 @@ class Pace:
     def wait(self, key: Key, route: Route, lane: str) -> None:
         """Wake this object when its turn has come."""
         self._stand(route, lane, key)
+
+    async def space(self, route: Route) -> None:
+        """Return when a request may leave.
+
+        Those whose turns came one by one may have been held up since, a call by the writing of its intent, and would
+        leave all at once.
+        """
+        if not route.requests_per_second:
+            return
+        line, now = self._line(route), self._clock.boottime()
+        wait = line.next_request - now
+        line.next_request = max(line.next_request, now) + 1 / line.rate
+        if wait > 0:
+            await self._clock.sleep(wait)
 
     def forget(self, connection: str) -> None:
         """A connection is gone; whoever waits for it goes on, and finds that out."""
@@ -126,3 +143,40 @@ class Pace:
         self._turns = {key: until for key, until in self._turns.items() if until > now}
         self._turns[waiter] = now + TURN_LASTS
         self._wake(waiter)
+
+
+class PacedCloud:
+    """The cloud, with each connection's requests kept apart."""
+
+    def __init__(self, cloud: Cloud, pace: Pace) -> None:
+        self._cloud = cloud
+        self._pace = pace
+
+    async def replicate(
+        self, *, target: Target, request: ReplicateRequest, credential: Credential, may_send: Callable[[], bool]
+    ) -> Facts:
+        """As ``Cloud.replicate``; what is late by now is not sent."""
+        await self._pace.space(credential.route)
+        return await self._cloud.replicate(target=target, request=request, credential=credential, may_send=may_send)
+
+    async def list_backups(self, *, target: Target, credential: Credential, offset: int, limit: int) -> Facts:
+        """As ``Cloud.list_backups``."""
+        await self._pace.space(credential.route)
+        return await self._cloud.list_backups(target=target, credential=credential, offset=offset, limit=limit)
+
+    async def list_operation_logs(
+        self, *, target: Target, credential: Credential, since: datetime, offset: int, limit: int
+    ) -> Facts:
+        """As ``Cloud.list_operation_logs``."""
+        await self._pace.space(credential.route)
+        return await self._cloud.list_operation_logs(
+            target=target, credential=credential, since=since, offset=offset, limit=limit
+        )
+
+    async def log_in(self, request: LoginRequest) -> LoginFacts:
+        """As ``Cloud.log_in``: logins go to another server, and have a pace of their own."""
+        return await self._cloud.log_in(request)
+
+    def leave(self, connection: str) -> None:
+        """As ``Cloud.leave``."""
+        self._cloud.leave(connection)
