@@ -6,7 +6,17 @@ from typing import Any
 import pytest
 
 from cbr_operator.kinds.common import format_micro_time
-from cbr_operator.rules.claims import NO_CLAIMS, Claims, called_at, claims_of, wanted_by, window_of, window_start
+from cbr_operator.kinds.replication import Replication
+from cbr_operator.rules.claims import (
+    NO_CLAIMS,
+    Claims,
+    called_at,
+    claim_of,
+    claims_of,
+    wanted_by,
+    window_of,
+    window_start,
+)
 from ground.looks import at, listed, record
 from ground.objects import NOW, body, replication, submitted_as
 
@@ -14,7 +24,8 @@ LASTING = 180.0
 
 
 def claims(*bodies: dict[str, Any], beside_open: bool = False) -> Claims:
-    return claims_of(bodies, lasting=LASTING, beside_open=beside_open)
+    claimed = (claim_of(Replication.from_json(each)) for each in bodies)
+    return claims_of(filter(None, claimed), lasting=LASTING, beside_open=beside_open)
 
 
 def test_an_object_claims_the_records_in_its_list_for_good() -> None:

@@ -14,6 +14,7 @@ from cbr_operator.kinds.connection import Connection, ConnectionKey
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.ports import Clock, Json
+from cbr_operator.rules.claims import Claim, claim_of
 from cbr_operator.rules.connections import connection_of
 from cbr_operator.rules.copies import Copy, copy_of
 from cbr_operator.rules.expiry import marks_of
@@ -53,6 +54,8 @@ class Entry(Stored):
     """Of Succeeded, for the metrics."""
     lane: str = ""
     """To which its call goes or went, also when it has no business there (any more): its records are there."""
+    claim: Claim | None = None
+    """Which of the records there are its own."""
     run: Run | None = None
     """What its Schedule needs to know of it."""
     copy: Copy | None = None
@@ -155,6 +158,7 @@ class Cache(Store[Entry]):
             refusal=refusal_of(replication),
             reason=succeeded.reason if succeeded is not None else "New",
             lane=lane_of(target) if target is not None else "",
+            claim=claim_of(replication),
             run=run_of(replication),
             copy=copy_of(replication),
             key=key_of(body),

@@ -154,9 +154,9 @@ class Worker:
         others = self._.cache.others_in_lane(entry)
         older = (each for each in others if _order(each) < _order(entry))
         pending = chain.from_iterable(each.notes.memory.candidates for each in older)
-        bodies = (each.body for each in others)
+        claims = (each.claim for each in others if each.claim is not None)
         beside_open = submission is None or submission.outcome not in (Outcome.PENDING, Outcome.UNKNOWN)
-        return claims_of(bodies, pending=pending, lasting=self._.policy.proof_takes, beside_open=beside_open)
+        return claims_of(claims, pending=pending, lasting=self._.policy.proof_takes, beside_open=beside_open)
 
     async def _perform(self, key: Key, view: View, decision: Decision) -> None:
         entry = self._.cache.get(key)

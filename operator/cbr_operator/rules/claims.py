@@ -1,13 +1,12 @@
 """Which records of a vault are whose: what one object follows is never adopted by another."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cbr_operator.kinds.common import comparable_id
 from cbr_operator.kinds.replication import Replication
 from cbr_operator.kinds.replication_status import Outcome
-from cbr_operator.ports import Json
 from cbr_operator.rules.records import Record, Wanted
 
 
@@ -82,22 +81,41 @@ def window_of(replication: Replication, *, lasting: float) -> Window | None:
     return Window(wanted, start, end + timedelta(seconds=lasting))
 
 
-def claims_of(
-    others: Iterable[Json], *, pending: Iterable[str] = (), lasting: float, beside_open: bool = False
-) -> Claims:
-    """What these objects claim, as raw bodies, with the record ids that older ones are about to adopt.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one object claims."""
 
-    An object claims its whole window where its list does not name all of its records. ``beside_open``: for one whose
-    own call's outcome is not open, so what the open call of another may have begun is the other's.
+    ids: str
+    """The records that its list names, in one text: as a string each they would take three times the memory."""
+    window: Window | None = None
+    """Of its calls, where it claims more than its list names, or may."""
+    is_open: bool = False
+    """What its call began is not known; with a list that names all there is, the window counts beside others alone."""
+    names_all: bool = True
+
+
+def claim_of(replication: Replication) -> Claim | None:
+    """What this object claims: its whole window where its list does not name all of its records; None for nothing."""
+    status = replication.status
+    listed = [comparable_id(each.replication_record_id) for each in status.backups]
+    names_all = not status.backups_omitted and "" not in listed
+    is_open = status.submission is not None and status.submission.outcome in _OPEN
+    window = window_of(replication, lasting=0.0) if is_open or not names_all else None
+    return Claim(" ".join(listed), window, is_open, names_all) if listed or window is not None else None
+
+
+def claims_of(
+    others: Iterable[Claim], *, pending: Iterable[str] = (), lasting: float, beside_open: bool = False
+) -> Claims:
+    """What these objects claim, with the record ids that older ones are about to adopt.
+
+    ``lasting``: as of ``window_of``. ``beside_open``: for one whose own call's outcome is not open, so what the open
+    call of another may have begun is the other's.
     """
     ids = set(map(comparable_id, pending))
     windows = []
-    for body in others:
-        status = body.get("status") or {}
-        listed = [comparable_id(each.get("replicationRecordID", "")) for each in status.get("backups") or ()]
-        ids.update(listed)
-        is_open = beside_open and (status.get("submission") or {}).get("outcome") in _OPEN
-        if status.get("backupsOmitted") or "" in listed or is_open:
-            window = window_of(Replication.from_json(body), lasting=lasting)
-            windows += [window] if window is not None else []
-    return Claims(frozenset(ids - {""}), tuple(windows))
+    for claim in others:
+        ids.update(claim.ids.split())
+        if claim.window is not None and (not claim.names_all or (beside_open and claim.is_open)):
+            windows.append(replace(claim.window, end=claim.window.end + timedelta(seconds=lasting)))
+    return Claims(frozenset(ids), tuple(windows))
