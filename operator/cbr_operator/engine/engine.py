@@ -22,6 +22,7 @@ from cbr_operator.engine.planning import Planning, Surroundings
 from cbr_operator.engine.pollers import Pollers
 from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
+from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.status_writer import StatusWriter
 from cbr_operator.engine.store import Key, Store, key_of
 from cbr_operator.engine.submit import Submitter
@@ -70,8 +71,6 @@ class Engine:
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
         self._calls = Calls(self.queue.add)
-        self._pace = Pace(clock=world.clock, wake=self.queue.hurry)
-        cloud = PacedCloud(world.cloud, self._pace)
         self._connections = Connections(clock=world.clock, changed=self._connection_changed, gone=self._connection_gone)
         self.cache = Cache(
             clock=world.clock, lanes=self._lanes, gone=self._gone, connection=self._connections.named_by, ran=self._ran
@@ -84,79 +83,92 @@ class Engine:
             connections=self._connections.get,
             moved=self._connection_moved,
         )
-        clocks, rooms = CloudClocks(world.clock), rooms_for_looks()
-        self._pollers = Pollers(
-            reader=VaultReader(
-                cloud=cloud,
-                clock=world.clock,
-                clocks=clocks,
-                credentials=self._credentials,
-                pace=self._pace,
-                rooms=rooms,
-            ),
-            clock=world.clock,
-            wake=self.queue.add,
-            shortest=polling[0],
-            longest=polling[1],
-        )
-        publisher = Publisher(
+        self._clocks = CloudClocks(world.clock)
+        self._pace = Pace(clock=world.clock, wake=self.queue.hurry)
+        cloud, rooms = PacedCloud(world.cloud, self._pace), rooms_for_looks()
+        self._pollers = self._new_pollers(cloud, rooms, polling)
+        self._publisher = Publisher(
             kube=world.kube, clock=world.clock, cache=self.cache, post=world.post, count=world.count_status_write
         )
-        self.submitter = Submitter(
-            cloud=cloud,
-            clock=world.clock,
-            clocks=clocks,
-            publisher=publisher,
-            may_send=world.may_send,
-            count=world.count_submission,
-            answered=self._credentials.answered,
-        )
-        parts = Parts(
-            policy=policy,
-            clock=world.clock,
-            cache=self.cache,
-            queue=self.queue,
-            lanes=self._lanes,
-            calls=self._calls,
-            clocks=clocks,
-            looks=ClockLooks(
-                cloud=cloud,
-                clocks=clocks,
-                credentials=self._credentials,
-                pace=self._pace,
-                rooms=rooms,
-                wake=self.queue.add,
-            ),
-            pollers=self._pollers,
-            pace=self._pace,
-            credentials=self._credentials,
-            connections=self._connections,
-            labels_of=self._labels_of,
-            publisher=publisher,
-            submitter=self.submitter,
-            settle=self._settle,
-        )
-        replications = self._controller(REPLICATIONS, self.cache, self.queue, Worker(parts).process, workers=workers)
+        self.submitter = self._new_submitter(cloud)
+        worker = self._new_worker(cloud, rooms)
+        replications = self._controller(REPLICATIONS, self.cache, self.queue, worker.process, workers=workers)
         kinds = [CONNECTIONS, *([CLUSTER_CONNECTIONS] if policy.cluster_wide else [])]
         self._of_connections = {kind.kind: self._controller_of(kind) for kind in kinds}
-        self._planning = Planning(
-            Surroundings(
-                kube=world.kube,
-                clock=world.clock,
-                cache=self.cache,
-                observe=replications.lists.observe,
-                may_act=world.may_send,
-                post=world.post,
-                count=world.count_status_write,
-                namespaces=namespaces,
-                workers=workers,
-                labels_changed=self._labels_changed,
-            )
-        )
+        self._planning = self._new_planning(replications, workers)
         self.controllers = (
             replace(replications, done=self._calls.wake_next),
             *self._of_connections.values(),
             *self._planning.controllers,
+        )
+
+    def _new_pollers(self, cloud: Cloud, rooms: Rooms, polling: tuple[float, float]) -> Pollers:
+        reader = VaultReader(
+            cloud=cloud,
+            clock=self._world.clock,
+            clocks=self._clocks,
+            credentials=self._credentials,
+            pace=self._pace,
+            rooms=rooms,
+        )
+        shortest, longest = polling
+        return Pollers(reader=reader, clock=self._world.clock, wake=self.queue.add, shortest=shortest, longest=longest)
+
+    def _new_submitter(self, cloud: Cloud) -> Submitter:
+        return Submitter(
+            cloud=cloud,
+            clock=self._world.clock,
+            clocks=self._clocks,
+            publisher=self._publisher,
+            may_send=self._world.may_send,
+            count=self._world.count_submission,
+            answered=self._credentials.answered,
+        )
+
+    def _new_worker(self, cloud: Cloud, rooms: Rooms) -> Worker:
+        looks = ClockLooks(
+            cloud=cloud,
+            clocks=self._clocks,
+            credentials=self._credentials,
+            pace=self._pace,
+            rooms=rooms,
+            wake=self.queue.add,
+        )
+        return Worker(
+            Parts(
+                policy=self._policy,
+                clock=self._world.clock,
+                cache=self.cache,
+                queue=self.queue,
+                lanes=self._lanes,
+                calls=self._calls,
+                clocks=self._clocks,
+                looks=looks,
+                pollers=self._pollers,
+                pace=self._pace,
+                credentials=self._credentials,
+                connections=self._connections,
+                labels_of=self._labels_of,
+                publisher=self._publisher,
+                submitter=self.submitter,
+                settle=self._settle,
+            )
+        )
+
+    def _new_planning(self, replications: Controller, workers: int) -> Planning:
+        return Planning(
+            Surroundings(
+                kube=self._world.kube,
+                clock=self._world.clock,
+                cache=self.cache,
+                observe=replications.lists.observe,
+                may_act=self._world.may_send,
+                post=self._world.post,
+                count=self._world.count_status_write,
+                namespaces=self._namespaces,
+                workers=workers,
+                labels_changed=self._labels_changed,
+            )
         )
 
     def _controller_of(self, kind: ResourceKind) -> Controller:

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+P = TypeVar("P", bound=BaseModel)
+S = TypeVar("S", bound=BaseModel)
 
 GROUP = "cbr-operator.io"
 VERSION = "v1alpha1"
@@ -149,7 +152,17 @@ def comparable_id(value: str) -> str:
     return value.replace("-", "").lower()
 
 
-def first_error(error: ValidationError) -> str:
-    """The first thing that is wrong with a spec, and where."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in ('spec', *first['loc']))}: {first['msg']}"
+def read_object(body: dict[str, Any], spec: type[P], status: type[S]) -> tuple[Metadata, P | None, str, S]:
+    """The parts of an object; a spec that cannot be read is None, and the text after it says what is wrong, and where.
+
+    Raises:
+        pydantic.ValidationError: its metadata or its status cannot be read.
+    """
+    metadata = Metadata.model_validate(body["metadata"])
+    told = status.model_validate(body.get("status") or {})
+    try:
+        return metadata, spec.model_validate(body.get("spec") or {}), "", told
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in ("spec", *first["loc"]))
+        return metadata, None, f"{place}: {first['msg']}", told

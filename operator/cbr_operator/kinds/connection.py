@@ -2,9 +2,7 @@
 
 from typing import Any, NamedTuple, Self
 
-from pydantic import ValidationError
-
-from cbr_operator.kinds.common import Metadata, Model, ResourceKind
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind, read_object
 from cbr_operator.kinds.connection_spec import ClusterConnectionSpec, ConnectionSpec
 from cbr_operator.kinds.connection_status import ConnectionStatus
 
@@ -39,16 +37,9 @@ class Connection(Model):
     @classmethod
     def from_json(cls, kind: str, body: dict[str, Any]) -> Self:
         """Read an object of this kind; only metadata or a status that cannot be read raise ``ValidationError``."""
-        metadata = Metadata.model_validate(body["metadata"])
-        status = ConnectionStatus.model_validate(body.get("status") or {})
         model = ClusterConnectionSpec if kind == CLUSTER_CONNECTIONS.kind else ConnectionSpec
-        try:
-            spec = model.model_validate(body.get("spec") or {})
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in ("spec", *first["loc"]))
-            return cls(kind=kind, metadata=metadata, spec=None, spec_error=f"{place}: {first['msg']}", status=status)
-        return cls(kind=kind, metadata=metadata, spec=spec, status=status)
+        metadata, spec, spec_error, status = read_object(body, model, ConnectionStatus)
+        return cls(kind=kind, metadata=metadata, spec=spec, spec_error=spec_error, status=status)
 
     @property
     def key(self) -> ConnectionKey:

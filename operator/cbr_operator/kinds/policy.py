@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, first_error
+from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, read_object
 from cbr_operator.kinds.fields import Id
 from cbr_operator.kinds.schedule import ScheduleSpec
 from cbr_operator.kinds.selector import LabelSelector
@@ -137,10 +137,5 @@ class ReplicationPolicy(Model):
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
         """Read an object; only metadata or a status that cannot be read raise ``pydantic.ValidationError``."""
-        metadata = Metadata.model_validate(body["metadata"])
-        status = PolicyStatus.model_validate(body.get("status") or {})
-        try:
-            spec = PolicySpec.model_validate(body.get("spec") or {})
-        except ValidationError as error:
-            return cls(metadata=metadata, spec=None, spec_error=first_error(error), status=status)
-        return cls(metadata=metadata, spec=spec, status=status)
+        metadata, spec, spec_error, status = read_object(body, PolicySpec, PolicyStatus)
+        return cls(metadata=metadata, spec=spec, spec_error=spec_error, status=status)

@@ -2,9 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import ValidationError
-
-from cbr_operator.kinds.common import Metadata, Model, ResourceKind, first_error
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind, read_object
 from cbr_operator.kinds.replication_spec import Spec, SubmissionSpec, TrackingSpec
 from cbr_operator.kinds.replication_status import Status
 
@@ -37,10 +35,5 @@ class Replication(Model):
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
         """Read an object; only metadata or a status that cannot be read raise ``pydantic.ValidationError``."""
-        metadata = Metadata.model_validate(body["metadata"])
-        status = Status.model_validate(body.get("status") or {})
-        try:
-            spec = Spec.model_validate(body.get("spec") or {})
-        except ValidationError as error:
-            return cls(metadata=metadata, spec=None, spec_error=first_error(error), status=status)
-        return cls(metadata=metadata, spec=spec, status=status)
+        metadata, spec, spec_error, status = read_object(body, Spec, Status)
+        return cls(metadata=metadata, spec=spec, spec_error=spec_error, status=status)

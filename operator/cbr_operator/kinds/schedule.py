@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
-from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, first_error
+from cbr_operator.kinds.common import ConditionedStatus, Metadata, Model, ResourceKind, Time, read_object
 from cbr_operator.kinds.fields import Seconds
 from cbr_operator.kinds.replication_spec import TemplateSpec
 from cbr_operator.kinds.template import AsWritten, TemplateMetadata
@@ -170,10 +170,5 @@ class Schedule(Model):
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
         """Read an object; only metadata or a status that cannot be read raise ``pydantic.ValidationError``."""
-        metadata = Metadata.model_validate(body["metadata"])
-        status = ScheduleStatus.model_validate(body.get("status") or {})
-        try:
-            spec = ScheduleSpec.model_validate(body.get("spec") or {})
-        except ValidationError as error:
-            return cls(metadata=metadata, spec=None, spec_error=first_error(error), status=status)
-        return cls(metadata=metadata, spec=spec, status=status)
+        metadata, spec, spec_error, status = read_object(body, ScheduleSpec, ScheduleStatus)
+        return cls(metadata=metadata, spec=spec, spec_error=spec_error, status=status)
