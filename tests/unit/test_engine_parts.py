@@ -264,9 +264,9 @@ def test_calls_are_bounded_by_server_by_namespace_and_in_all(endpoints: int, nam
     calls = Calls(lambda _: None)
     started = 0
     for number in range(300):
-        endpoint, namespace = f"https://e{number % endpoints}/path{number}", f"n{number % namespaces}"
-        if calls.has_room(endpoint, namespace):
-            calls.start(str(number), endpoint, namespace)
+        endpoint, key = f"https://e{number % endpoints}/path{number}", (f"n{number % namespaces}", str(number))
+        if calls.has_room(endpoint, key):
+            calls.start(str(number), endpoint, key)
             started += 1
     assert started == most
 
@@ -275,25 +275,45 @@ def test_one_namespace_that_waits_keeps_no_other_from_its_turn() -> None:
     woken: list[Any] = []
     calls = Calls(woken.append)
     for number in range(CALLS_A_NAMESPACE):
-        calls.start(str(number), "https://slow", "dr")
+        calls.start(str(number), "https://slow", ("dr", str(number)))
     calls.wait("https://e", ("dr", "a"))
     calls.wait("https://e", ("other", "b"))
-    calls.wake_next()
+    calls.decided(("other", "b"))
     assert woken == [("other", "b")]
     calls.end("0")
     assert woken == [("other", "b"), ("dr", "a")]
 
 
-def test_room_is_passed_on_until_somebody_takes_it() -> None:
-    woken: list[Any] = []
+def full(woken: list[Any]) -> Calls:
     calls = Calls(woken.append)
     for number in range(CALLS_AN_ENDPOINT):
-        calls.start(str(number), "e", f"n{number}")
+        calls.start(str(number), "e", (f"n{number}", "x"))
+    return calls
+
+
+def test_room_is_passed_on_until_somebody_takes_it() -> None:
+    woken: list[Any] = []
+    calls = full(woken)
     calls.wait("e", ("dr", "a"))
     calls.wait("e", ("dr", "b"))
-    calls.wake_next()
+    calls.decided(("dr", "b"))
     assert woken == []
     calls.end("0")
     assert woken == [("dr", "a")]
-    calls.wake_next()  # "a" was decided about and did not call
+    calls.decided(("dr", "a"))  # and did not call
     assert woken == [("dr", "a"), ("dr", "b")]
+
+
+def test_room_is_kept_for_whoever_waits_longest() -> None:
+    woken: list[Any] = []
+    calls = full(woken)
+    calls.wait("e", ("dr", "a"))
+    calls.end("0")
+    assert woken == [("dr", "a")]
+    calls.decided(("dr", "quick"))
+    assert not calls.has_room("e", ("dr", "quick"))
+    assert calls.has_room("e", ("dr", "a"))
+    calls.start("a", "e", ("dr", "a"))
+    assert not calls.has_room("e", ("dr", "a"))
+    calls.end("a")
+    assert calls.has_room("e", ("dr", "quick"))

@@ -30,8 +30,8 @@ class Controller:
     """Takes the next step for one object; never called for the same one twice at a time."""
     workers: int
     """How many steps may be taken at once."""
-    done: Callable[[], None] = lambda: None
-    """Called after each step."""
+    done: Callable[[Key], None] = lambda _: None
+    """Called with the object after each step."""
 
     def changed(self, body: Json) -> None:
         """A watch event: the object as it is now."""
@@ -62,7 +62,7 @@ class Controller:
                 self.queue.add_after(key, DEFECT_AGAIN)
             finally:
                 self.queue.done(key)
-                self.done()
+                self.done(key)
             # A step that waits for nothing would let nobody else run while there are more: no Lease, no watch.
             await asyncio.sleep(0)
 

@@ -70,7 +70,7 @@ class Engine:
         self._namespaces = namespaces
         self.queue = WorkQueue()
         self._lanes = Lanes(self._wake)
-        self._calls = Calls(self.queue.add)
+        self._calls = Calls(self.queue.hurry)
         self._connections = Connections(clock=world.clock, changed=self._connection_changed, gone=self._connection_gone)
         self.cache = Cache(
             clock=world.clock, lanes=self._lanes, gone=self._gone, connection=self._connections.named_by, ran=self._ran
@@ -97,7 +97,7 @@ class Engine:
         self._of_connections = {kind.kind: self._controller_of(kind) for kind in kinds}
         self._planning = self._new_planning(replications, workers)
         self.controllers = (
-            replace(replications, done=self._calls.wake_next),
+            replace(replications, done=self._calls.decided),
             *self._of_connections.values(),
             *self._planning.controllers,
         )

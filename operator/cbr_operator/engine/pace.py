@@ -9,8 +9,8 @@ from cbr_operator.engine.store import Key
 from cbr_operator.kinds.replication_status import Target
 from cbr_operator.ports import Clock, Cloud, Credential, Facts, LoginFacts, LoginRequest, ReplicateRequest, Route
 
-TURN_LASTS = 2.0
-"""Seconds within which a call must begin whose turn has come; then the turn has passed, and it asks again."""
+TURN_LASTS = 60.0
+"""Seconds for which an object has its turn: it may have to wait for room among the calls."""
 
 Waiter = asyncio.Future[None] | Key
 """A look that waits, or an object whose call does."""
@@ -22,7 +22,9 @@ class _Line:
     def __init__(self) -> None:
         self.rate = 1
         self.next_turn = 0.0
-        self.next_request = 0.0
+        self.last = -1.0
+        """When a request left last."""
+        self.leaving = asyncio.Lock()
         self.rows: dict[str, deque[Waiter]] = {}
         self.timer: asyncio.TimerHandle | None = None
 
@@ -79,11 +81,12 @@ class Pace:
         """
         if not route.requests_per_second:
             return
-        line, now = self._line(route), self._clock.boottime()
-        wait = line.next_request - now
-        line.next_request = max(line.next_request, now) + 1 / line.rate
-        if wait > 0:
-            await self._clock.sleep(wait)
+        line = self._line(route)
+        async with line.leaving:
+            wait = line.last + 1 / line.rate - self._clock.boottime()
+            if wait > 0:
+                await self._clock.sleep(wait)
+            line.last = self._clock.boottime()
 
     def forget(self, connection: str) -> None:
         """A connection is gone; whoever waits for it goes on, and finds that out."""

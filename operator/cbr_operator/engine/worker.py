@@ -142,7 +142,7 @@ class Worker:
             look=look,
             claims=self._claims(entry, replication.status.submission) if isinstance(look, Look) else NO_CLAIMS,
             memory=entry.notes.memory,
-            slot_free=self._.calls.has_room(endpoint, key[0]) and self._.pace.may_call(key, route),
+            slot_free=self._.calls.has_room(endpoint, key) and self._.pace.may_call(key, route),
             connection=connection,
             namespace_labels=self._.labels_of(key[0]) if connection is not None else {},
             untried=isinstance(credential, Credential) and self._.credentials.is_untried(credential),
@@ -181,12 +181,12 @@ class Worker:
         self._.queue.add_after(key, spread(again, chance=view.chance) if again is not None else None)
 
     def _wait_for_slot(self, key: Key, view: View) -> None:
-        """Have it woken when there is room for its call, and when it is its connection's turn."""
-        target = target_to_call(view)
-        if not self._.calls.has_room(target.endpoint, key[0]):
+        """Have it woken when it is its connection's turn, and then, with the turn, when there is room for its call."""
+        target, credential = target_to_call(view), view.credential
+        if isinstance(credential, Credential) and not self._.pace.may_call(key, credential.route):
+            self._.pace.wait(key, credential.route, lane_of(target))
+        else:
             self._.calls.wait(target.endpoint, key)
-        elif isinstance(view.credential, Credential):
-            self._.pace.wait(key, view.credential.route, lane_of(target))
 
     def _looked(self, key: Key, entry: Entry, view: View, decision: Decision) -> None:
         """What a look showed is written, where it had to be: only now it may be forgotten."""
@@ -236,7 +236,7 @@ class Worker:
             raise AssertionError("what is submitted stands in a lane")
         self._.lanes.hold(place)
         self._.pace.called(key, action.credential.route)
-        self._.calls.start(entry.uid, action.intent.target.endpoint, key[0])
+        self._.calls.start(entry.uid, action.intent.target.endpoint, key)
         entry.notes.tried = True
         entry.notes.older = False
         entry.notes.waiting_since = None
