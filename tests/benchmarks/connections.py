@@ -10,7 +10,7 @@ from benchmarks.ground import EVERY, Cloud, cluster, operator_in, reasons, resou
 from benchmarks.load import create
 from ground.operator_process import eventually
 from ground.simulator import Call, make_fleet
-from ground.turns import calls_before, most_in_a_second, rate
+from ground.turns import by_vault, most_in_a_second, rate
 
 FEW, MANY = 10, 110
 """Resources of most vaults, and of some."""
@@ -49,11 +49,19 @@ def run() -> None:
     show("logins", str(seen["logins"]))
     requests = seen["requests"]
     show("requests", f"{rate(requests):.1f} a second of {RATE}, at most {most_in_a_second(requests)} in any second")
-    large = {each.id for each in fleet.sources[:LARGE]}
-    had = calls_before(calls, max(call.came for call in calls if call.vault_id not in large))
-    most, least = max(had[each] for each in large), min(had[each] for each in large)
-    words = f"{VAULTS - LARGE} vaults with {FEW} resources had their last call, the {LARGE} with {MANY} had had"
-    show("turns", f"when the {words} {least} to {most}")
+    show_turns(calls, {each.id for each in fleet.sources[:LARGE]})
+
+
+def show_turns(calls: list[Call], large: set[str]) -> None:
+    """How the vaults were served while all of them waited: from the moment when each has been called once."""
+    moments = by_vault(calls)
+    firsts = [each[0] for each in moments.values()]
+    begin, end = max(firsts), min(each[-1] for vault, each in moments.items() if vault not in large)
+    had = {vault: sum(begin <= each < end for each in own) for vault, own in moments.items()}
+    few, many = ([count for vault, count in had.items() if (vault in large) is wanted] for wanted in (False, True))
+    show("first calls", f"within {begin - min(firsts):.1f} s")
+    words = f"{min(few)} to {max(few)} calls for a vault with {FEW} resources, {min(many)} to {max(many)} with {MANY}"
+    show("turns", f"while all vaults waited: {words}")
 
 
 def _resource(name: str, source: Any, destination: Any, cloud: Cloud) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Whether requests came within their number a second, and whether the vaults took turns; from what the cloud saw."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from ground.simulator.calls import Call
@@ -17,6 +17,9 @@ def most_in_a_second(moments: Sequence[float]) -> int:
     return max(sum(start <= each < start + 1 for each in ordered[index:]) for index, start in enumerate(ordered))
 
 
-def calls_before(calls: Sequence[Call], end: float) -> Counter[str]:
-    """How many calls each vault had got before this moment."""
-    return Counter(each.vault_id for each in calls if each.came < end)
+def by_vault(calls: Sequence[Call]) -> dict[str, list[float]]:
+    """When each vault was called, in order."""
+    moments: defaultdict[str, list[float]] = defaultdict(list)
+    for call in sorted(calls, key=lambda each: each.came):
+        moments[call.vault_id].append(call.came)
+    return dict(moments)
