@@ -259,6 +259,19 @@ class Engine:
         """A connection came, went, or says something else: what uses it stands elsewhere now, and is decided anew."""
         for user in self.cache.users_of(key):
             self.cache.derive(user)
+        self._wake_users(key)
+
+    def _wake_users(self, connection: ConnectionKey) -> None:
+        """Decide about all that use a connection, first about the oldest of each lane: the others wait for those."""
+        users = self.cache.users_of(connection)
+        places = (entry.place for each in users if (entry := self.cache.get(each)) is not None)
+        oldest: dict[str, Place] = {}
+        for place in filter(None, places):
+            if place.lane not in oldest or place.order < oldest[place.lane].order:
+                oldest[place.lane] = place
+        for place in oldest.values():
+            self._wake(place)
+        for user in users:
             self.queue.add(user)
 
     def _connection_gone(self, uid: str) -> None:
@@ -272,8 +285,7 @@ class Engine:
         if key is None:
             return
         self._of_connections[key.kind].queue.add(name_of(key))
-        for user in self.cache.users_of(key):
-            self.queue.add(user)
+        self._wake_users(key)
 
     def _labels_of(self, namespace: str) -> Mapping[str, str]:
         return self._planning.labels_of(namespace)
