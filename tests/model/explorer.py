@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from model.fingerprint import fingerprint
 from model.laws import log_kept
-from model.moves import Move, moves
+from model.move import Move
+from model.moves import moves
 from model.world import World
 
 MOST_STEPS = 2000

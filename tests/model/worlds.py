@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from model.cloud import Sight, Traits
+from model.ends import answer_later
 from model.explorer import Count, explore
-from model.moves import answer_later, moves
+from model.moves import moves
 from model.world import World
 
 DEEPER = int(os.environ.get("EXPLORE_DEEPER") or 0)
@@ -59,13 +60,17 @@ def _during_a_sweep() -> World:
 
 
 ONE["an object created during a sweep"] = _during_a_sweep
+CONNECTED: dict[str, Callable[[], World]] = {
+    f"through a connection, {cloud}": partial(World, traits=_CLOUDS[cloud], connected=True)
+    for cloud in ("a plain cloud", "records that appear late")
+}
 DEEP: dict[str, Callable[[], World]] = {
     "servers and processes alone, records that appear late, not followed": partial(
         World, traits=_CLOUDS["records that appear late"], followed=False, people=False
     )
 }
 """The core of the promise, one fault deeper than the others."""
-WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}
+WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **CONNECTED, **DEEP}
 
 
 @dataclass(frozen=True, slots=True)
