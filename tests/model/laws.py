@@ -99,6 +99,9 @@ class Laws:
             self._check_lane(uid, target)
             if _outcome(status) == Outcome.PENDING and _target(status) != target:
                 raise BrokenLawError(f"a call for {uid} to {target}, and its status says {_target(status)}")
+        route = request.what["credential"].route
+        if (route.connection, route.vouched_by) != (target.connection_uid, target.vouched_by):
+            raise BrokenLawError(f"a credential of {route} for a call to {target}")
         self.calls.append(Call(process, uid, (status or {}).get("submission", {}).get("attempt", 0), target))
 
     def _check_lane(self, uid: str, target: Target) -> None:

@@ -8,7 +8,7 @@ from cbr_operator.kinds.connection import CONNECTIONS
 from cbr_operator.kinds.reasons import ConditionType
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Json
-from cbr_operator.rules.conditions import UNKNOWN
+from cbr_operator.rules.conditions import TRUE, UNKNOWN
 from ground.objects import DESTINATION, SOURCE
 from model.api_server import CONNECTION, SECRET, ApiServer
 from model.cloud import Cloud, Traits
@@ -156,12 +156,13 @@ class World:
             self.plans.pop(0)[2]()
 
     def has_ended(self) -> bool:
-        """Whether every object that is left has come to its end, and all status speak of the present generation."""
-        told = all(
-            body["status"]["observedGeneration"] == body["metadata"]["generation"]
-            for body in (*self.api.objects.values(), *self.api.connections.values())
+        """Whether all objects that are left have come to their end, the connection is ready, and no status is old."""
+        objects, connections = self.api.objects.values(), self.api.connections.values()
+        return (
+            all(map(_is_told, (*objects, *connections)))
+            and all(said_of(body, ConditionType.SUCCEEDED) != UNKNOWN for body in objects)
+            and all(said_of(body, ConditionType.READY) == TRUE for body in connections)
         )
-        return told and all(outcome_of(body) != UNKNOWN for body in self.api.objects.values())
 
     # ----------------------------------------------------------------------------------------- the watch
 
@@ -193,7 +194,13 @@ def _is_echo(process: Process, what: str, body: Json) -> bool:
     return what != "DELETED" and entry is not None and entry.version == int(metadata["resourceVersion"])
 
 
-def outcome_of(body: Json) -> str:
-    """What Succeeded says; Unknown before anything was said."""
+def _is_told(body: Json) -> bool:
+    """Whether its status speaks of its present generation."""
+    generation: int = body["metadata"]["generation"]
+    return generation == body["status"]["observedGeneration"]
+
+
+def said_of(body: Json, condition: ConditionType) -> str:
+    """What a condition of an object says; Unknown before anything was said."""
     conditions = body["status"].get("conditions", ())
-    return next((each["status"] for each in conditions if each["type"] == ConditionType.SUCCEEDED), UNKNOWN)
+    return next((each["status"] for each in conditions if each["type"] == condition), UNKNOWN)
