@@ -3,6 +3,7 @@
 Bodies are never changed in place, so that whoever has read one has it as it was (as over a wire).
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +34,8 @@ class ApiServer:
     has_secret: bool = True
     made: int = 0
     connections_made: int = 0
-    writes: int = 0
-    """Status patches that changed something."""
+    writes: Counter[str] = field(default_factory=Counter)
+    """Status patches that changed something, by kind."""
 
     def create(self, name: str, spec: Json, *, time: float) -> None:
         """A person creates an object; its uid tells of its place in the order of all."""
@@ -94,7 +95,7 @@ class ApiServer:
         status = merged(body["status"], patch["status"])
         if status == body["status"]:
             return body
-        self.writes += 1
+        self.writes[kind] += 1
         return self._store("MODIFIED", {**body, "status": status})
 
     def delete(self, kind: str, namespace: str, name: str, *, uid: str, version: str) -> None:

@@ -196,8 +196,9 @@ def _is_echo(process: Process, what: str, body: Json) -> bool:
 
 def _is_told(body: Json) -> bool:
     """Whether its status speaks of its present generation."""
+    told: int = body["status"]["observedGeneration"]
     generation: int = body["metadata"]["generation"]
-    return generation == body["status"]["observedGeneration"]
+    return told == generation
 
 
 def said_of(body: Json, condition: ConditionType) -> str:

@@ -72,7 +72,7 @@ def _after(label: str, make: Callable[[], World]) -> World:
 CONNECTED: dict[str, Callable[[], World]] = {
     "through a connection": partial(World, connected=True),
     "through a connection, the call is lost on its way, not followed": partial(
-        _after, "process-1's replicate: lost on its way", partial(World, connected=True, followed=False)
+        _after, "process-1's replicate: lost on its way", partial(World, connected=True, followed=False, people=False)
     ),
     "through a connection, the answer is lost, records that appear late": partial(
         _after,
