@@ -70,3 +70,15 @@ def test_two_processes_do_not_answer_each_other_s_status_of_a_connection() -> No
         story.until("process-1's patch_status: the API server is away for 60 s")
         story.until("a second operator leads, too")
         story.go_on()
+
+
+def test_two_processes_do_not_answer_each_other_s_status_of_an_object() -> None:
+    """One could not read the Secret a moment ago, the other one waits for the vault that another object copies."""
+    with told(lambda: World(names=("a", "b"), connected=True)) as story:
+        story.until("process-1's replicate: answered")
+        story.until("process-1's patch_status: not done, no answer")
+        story.until("process-1's patch_status: done")
+        story.until("time passes")
+        story.until("a second operator leads, too")
+        story.until("process-1's read_secret: not done, no answer")
+        story.go_on()
