@@ -50,7 +50,9 @@ test: assets lint ## Make what is needed, lint, and run every layer of tests but
 	@$(BIN)/python -m pytest --quiet tests/model
 
 e2e: venv ## Run the image and the chart on a real one-node cluster on this machine; needs root and Debian packages
-	@$(BIN)/python -m pytest --quiet tests/e2e
+	@PYTHONPATH=tests $(BIN)/python -m ground.node build
+	@# A file of tests at a time, on two nodes: what takes long is waiting.
+	@$(BIN)/python -m pytest --quiet --numprocesses 2 --dist loadscope tests/e2e
 
 e2e-packages: venv ## Install the Debian packages that make e2e needs
 	@PYTHONPATH=tests $(BIN)/python -m ground.node packages

@@ -10,10 +10,12 @@ Prints ``frozen`` once it stands still.
 import ctypes
 import os
 import sys
+import time
 from pathlib import Path
 
 PTRACE_SEIZE = 0x4206
 PTRACE_INTERRUPT = 0x4207
+FIND_SECONDS = 30.0
 WAIT_FOR_THREADS = 0x40000000  # __WALL
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -35,10 +37,12 @@ def ptrace(request: int, thread: int) -> None:
 
 def main(pid: int) -> int:
     """Freeze it, and wait for the process's end."""
-    found = looping_threads(pid)
-    if len(found) != 1:
-        print(f"{len(found)} threads wait for events", file=sys.stderr)
-        return 1
+    until = time.monotonic() + FIND_SECONDS
+    while len(found := looping_threads(pid)) != 1:  # it may be at work just now
+        if time.monotonic() > until:
+            print(f"{len(found)} threads wait for events", file=sys.stderr)
+            return 1
+        time.sleep(0.01)
     (thread,) = found
     ptrace(PTRACE_SEIZE, thread)
     ptrace(PTRACE_INTERRUPT, thread)
