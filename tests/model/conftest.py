@@ -10,8 +10,8 @@ from model.laws import log_kept
 from model.worlds import PROCESSES, Explored, depth_of, explored
 
 _EXPLORED: list[Explored] = []
-TOLD: list[str] = []
-"""More lines for the end of the run."""
+WAYS: list[int] = []
+"""How long each way was that hypothesis chose."""
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +43,7 @@ def log() -> Iterator[None]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """How much was explored."""
-    if not (_EXPLORED or TOLD):
+    if not (_EXPLORED or WAYS):
         return
     terminalreporter.section("explored")
     for depth in sorted({each.depth for each in _EXPLORED}):
@@ -55,5 +55,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"every way with at most {depth} faults, in {len(these)} worlds: {states} states, {steps} steps, "
             f"{paths} ways, {sum(each.seconds for each in these):.0f} s of one core"
         )
-    for line in TOLD:
-        terminalreporter.write_line(line)
+    if WAYS:
+        terminalreporter.write_line(
+            f"beyond that, with many faults: {len(WAYS)} ways chosen by hypothesis, {sum(WAYS)} steps"
+        )

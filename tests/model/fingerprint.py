@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cbr_operator.engine.alarms import Alarms
-from cbr_operator.engine.cache import Entry
 from cbr_operator.engine.connection_worker import ConnectionWorker
 from cbr_operator.engine.connections import Connections
 from cbr_operator.engine.controller import Controller
 from cbr_operator.engine.planning import Planning, Surroundings
+from cbr_operator.engine.store import Stored
 from cbr_operator.engine.sweep import Lists
-from cbr_operator.kinds.common import Metadata, Model
+from cbr_operator.kinds.common import Metadata, Model, ResourceKind
+from cbr_operator.kinds.connection import CONNECTIONS, Connection
 from cbr_operator.kinds.replication import REPLICATIONS, Replication
 from cbr_operator.ports import Json
 from cbr_operator.rules.view import View
@@ -32,7 +33,7 @@ from model.world import World
 _ATOMS = (type(None), bool, float, bytes, datetime, timedelta)
 _ENDS = (World, Process, ModelLoop, ClockPort, CloudPort, KubePort, type, types.ModuleType)
 """Where the walk ends: what they lead to is walked from elsewhere."""
-_IDLE = (Planning, Surroundings, Connections, ConnectionWorker, Alarms)
+_IDLE = (Planning, Surroundings, Alarms)
 """The other kinds: no object of theirs is in these stories."""
 MOST_KNOWN = 20_000
 _DIGITS = len(str(FIRST_VERSION))
@@ -41,17 +42,18 @@ _DIGITS = len(str(FIRST_VERSION))
 def fingerprint(world: World) -> int:
     """Equal for worlds in which the same can happen from here on."""
     tasks = (task for process in world.processes for task in process.loop.tasks())
-    walk = _Walk(world.api.version, {id(task): f"{age:6}" for age, task in enumerate(tasks)})
+    ages = {id(task): f"{age:6}" for age, task in enumerate(tasks)}
+    walk = _Walk(world.api.version, ages, connected=world.connected)
     walk.see(world.time)
     walk.see(world.plans_left())
-    walk.see(vars(world.api))
-    walk.see([world.api_away_until, world.refused_versions, world.made_processes])
-    walk.see(vars(world.cloud))
-    walk.see({key: value for key, value in vars(world.laws).items() if key != "world"})
+    walk.see(_without(vars(world.api), "writes"))
+    walk.see([world.api_away_until, world.refused_tokens, world.made_processes])
+    walk.see(_without(vars(world.cloud), "reads"))
+    walk.see(_without(vars(world.laws), "world"))
     for process in world.processes:
         walk.see(process.name)
         walk.see([process.skew, process.watching, process.watch_begun, process.leaving])
-        walk.see([process.watch, process.watch_held_until, process.frozen_until])
+        walk.see([process.watches, process.frozen_until])
         walk.see(process.requests)
         walk.see(process.sweepers)
         walk.see(process.loop.timers())
@@ -60,14 +62,23 @@ def fingerprint(world: World) -> int:
     return hash(tuple(walk.seen))
 
 
+def _without(them: dict[str, Any], name: str) -> dict[str, Any]:
+    """All but this; how often something happened decides nothing."""
+    return {key: value for key, value in them.items() if key != name}
+
+
 class _Walk:
     """One walk; ``seen`` is what it came by, in order."""
 
-    def __init__(self, newest: int, ages: dict[int, str]) -> None:
-        """``newest``: version of all; ``ages``: of the tasks by their id, for a set of them has no order."""
+    def __init__(self, newest: int, ages: dict[int, str], *, connected: bool) -> None:
+        """``newest``: version of all; ``ages``: of the tasks by their id, for a set of them has no order.
+
+        ``connected``: there are connections; without them what keeps them has nothing to do.
+        """
         self.seen: list[Any] = []
         self._newest = newest
         self._ages = ages
+        self._connected = connected
         self._numbers: dict[int, int] = {}
         self._kept: list[Any] = []
 
@@ -141,7 +152,7 @@ class _Walk:
             for _, value in _attributes(it):
                 self.see(value)
 
-    def entry(self, it: Entry) -> None:
+    def entry(self, it: Stored) -> None:
         """An object in the cache, packed; its version counts from the newest one."""
         if self.once(it):
             self.see([it.uid, it.version, hash(it.packed.replace(b"%d" % it.version, b""))])
@@ -151,10 +162,15 @@ class _Walk:
 
     def of_a_kind(self, it: Any) -> None:
         """A part of the controller of one kind; those of the others have nothing to do."""
-        if _is_idle(it):
+        if self._is_idle(it):
             self.seen.append(type(it).__name__)
         else:
             self.thing(it)
+
+    def _is_idle(self, it: Any) -> bool:
+        """Whether this is a part of the controller of a kind of which there is no object."""
+        kind = _kind_of(it)
+        return kind != REPLICATIONS and not (self._connected and kind == CONNECTIONS)
 
     def request(self, it: Request) -> None:
         if self.once(it):
@@ -167,7 +183,7 @@ class _Walk:
             frame = getattr(it.get_coro(), "cr_frame", None)
             if it.done():
                 self.see(None if it.cancelled() else it.exception() or it.result())
-            elif frame is None or not _is_idle(frame.f_locals.get("self")):
+            elif frame is None or not self._is_idle(frame.f_locals.get("self")):
                 self.see(it.get_coro())
 
     def future(self, it: asyncio.Future[Any]) -> None:
@@ -232,14 +248,14 @@ _CHOICES: tuple[tuple[tuple[type, ...], _How], ...] = (
     ((str,), _Walk.text),
     ((int,), _Walk.whole),
     ((*_ENDS, *_IDLE), _Walk.name),
-    ((Controller, Lists), _Walk.of_a_kind),
+    ((Controller, Lists, Connections, ConnectionWorker), _Walk.of_a_kind),
     ((dict, OrderedDict, defaultdict, Counter), _Walk.pairs),
     ((list, tuple, deque), _Walk.many),
     ((set, frozenset), _Walk.unordered),
-    ((Metadata, Replication), _Walk.model),
+    ((Metadata, Replication, Connection), _Walk.model),
     ((Model,), _Walk.frozen),
     ((Request,), _Walk.request),
-    ((Entry,), _Walk.entry),
+    ((Stored,), _Walk.entry),
     ((asyncio.Task,), _Walk.task),
     ((asyncio.Future,), _Walk.future),
     ((types.CoroutineType, types.AsyncGeneratorType, types.GeneratorType), _Walk.coroutine),
@@ -260,10 +276,16 @@ def _choose(kind: type) -> _How:
     return _Walk.thing if kind.__module__ != "builtins" else _Walk.name
 
 
-def _is_idle(it: Any) -> bool:
-    """Whether this is a part of the controller of another kind."""
-    kind = it.kind if isinstance(it, Controller) else it._kind if isinstance(it, Lists) else REPLICATIONS
-    return kind != REPLICATIONS
+def _kind_of(it: Any) -> ResourceKind:
+    """Which kind's objects this is for."""
+    match it:
+        case Controller() | ConnectionWorker():
+            return it.kind
+        case Lists():
+            return it._kind
+        case Connections():
+            return CONNECTIONS
+    return REPLICATIONS
 
 
 def _is_frozen(kind: type) -> bool:

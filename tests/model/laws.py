@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cbr_operator.kinds.reasons import Reason
-from cbr_operator.kinds.replication_status import Outcome
+from cbr_operator.kinds.replication_status import Outcome, Target
 from cbr_operator.ports import EventNote, Facts, Json
-from model.spelling import caller_of
+from model.spelling import caller_of, is_same
 
 if TYPE_CHECKING:
     from model.process import Process, Request
@@ -65,6 +65,7 @@ class Call:
     process: "Process"
     uid: str
     attempt: int
+    target: Target
     facts: Facts | None = None
     """What came back to the process; None: nothing yet."""
     ids: tuple[str, ...] = ()
@@ -86,23 +87,38 @@ class Laws:
 
     def sent(self, request: "Request") -> None:
         """A call is on its way to the cloud."""
-        process, uid = request.process, caller_of(request.what["target"].endpoint)
-        alone = len(self.world.processes) == 1
+        process, target = request.process, request.what["target"]
+        uid, alone = caller_of(target.vault_id), len(self.world.processes) == 1
         for call in self.calls:
-            if call.facts is None and (alone or call.process is process):
+            if call.facts is None and (alone or call.process is process) and _share_a_lane(call.target, target):
                 raise BrokenLawError(f"two calls at once on one vault: for {call.uid} and {uid}")
         if self.unknown[uid] > 1:
             raise BrokenLawError(f"a third call for {uid}, after two whose outcome is unknown")
         status = self._status(uid)
         if alone and status is not None:
-            self._check_lane(uid)
-        self.calls.append(Call(process, uid, (status or {}).get("submission", {}).get("attempt", 0)))
+            self._check_lane(uid, target)
+            if _outcome(status) == Outcome.PENDING and _target(status) != target:
+                raise BrokenLawError(f"a call for {uid} to {target}, and its status says {_target(status)}")
+        route = request.what["credential"].route
+        if (route.connection, route.vouched_by) != (target.connection_uid, target.vouched_by):
+            raise BrokenLawError(f"a credential of {route} for a call to {target}")
+        self.calls.append(Call(process, uid, (status or {}).get("submission", {}).get("attempt", 0), target))
 
-    def _check_lane(self, uid: str) -> None:
+    def _check_lane(self, uid: str, target: Target) -> None:
         for body in self.world.api.objects.values():
-            outcome = body["status"].get("submission", {}).get("outcome")
-            if body["metadata"]["uid"] != uid and outcome in (Outcome.PENDING, Outcome.UNKNOWN):
+            is_open = _outcome(body["status"]) in (Outcome.PENDING, Outcome.UNKNOWN)
+            if body["metadata"]["uid"] != uid and is_open and _share_a_lane(_target(body["status"]), target):
                 raise BrokenLawError(f"a call for {uid} while the outcome of another one's is open")
+
+    def looked(self, request: "Request") -> None:
+        """A look at a vault reaches the cloud: what was called is looked at where that was."""
+        target = request.what["target"]
+        status = self._status(caller_of(target.vault_id))
+        if len(self.world.processes) > 1 or status is None or _outcome(status) in (None, Outcome.NOT_SUBMITTED):
+            return  # a process that does not know of the call yet, or a look before it
+        where = _target(status).endpoint
+        if request.what.get("limit") != 1 and not is_same(target.endpoint, where):  # with 1 it is one at the clock
+            raise BrokenLawError(f"a look at {target.endpoint} for what was called at {where}")
 
     def taken(self, uid: str) -> None:
         """The cloud accepted a call."""
@@ -156,7 +172,7 @@ class Laws:
             if record.id in ids and record.uid != uid and outcome != Outcome.NOT_NEEDED:
                 holder = self._status(record.uid)
                 claimed = {each.get("replicationRecordID") for each in (holder or {}).get("backups", ())}
-                if record.id in claimed:
+                if record.id in claimed and _share_a_lane(_target(status), _target(holder or {})):
                     raise BrokenLawError(f"{uid} follows {record.id}, which {record.uid} follows")
 
     def check(self) -> None:
@@ -193,6 +209,21 @@ class Laws:
                 status: dict[str, Any] = body["status"]
                 return status
         return None
+
+
+def _outcome(status: Json) -> str | None:
+    outcome: str | None = status.get("submission", {}).get("outcome")
+    return outcome
+
+
+def _target(status: Json) -> Target:
+    """What was called, as a status says."""
+    return Target.model_validate(status.get("submission", {}).get("target", {}))
+
+
+def _share_a_lane(one: Target, other: Target) -> bool:
+    """Whether calls to both are for one vault as far as anybody can know: two endpoints are taken for two clouds."""
+    return is_same(one.endpoint, other.endpoint) and one.vouched_by == other.vouched_by
 
 
 def _succeeded(status: Json) -> Json:

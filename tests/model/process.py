@@ -29,7 +29,8 @@ from cbr_operator.rules.view import Policy
 from model.loop import ModelLoop
 from model.times import FIRST_VERSION, wall
 
-PATTERN = parse_pattern("https://cbr.*.myhuaweicloud.com")
+PROXY = "http://proxy.example.com:3128"
+PATTERNS = (parse_pattern("https://cbr.*.myhuaweicloud.com"), parse_pattern(PROXY))
 LIST_AGAIN = 5.0
 """As in ``app``: between two tries of the first list."""
 WORKERS = 2
@@ -63,6 +64,14 @@ class Request:
 
 
 @dataclass(eq=False)
+class Watch:
+    """News of one kind on their way to a process."""
+
+    news: deque[tuple[str, Json]] = field(default_factory=deque)
+    held_until: float = 0.0
+
+
+@dataclass(eq=False)
 class Process:
     """A process that leads, or believes that it does."""
 
@@ -75,22 +84,23 @@ class Process:
     """Is given the Events that it posts."""
     number: Callable[[], int]
     """Numbers all requests of all processes in the order in which they were made."""
+    kinds: tuple[ResourceKind, ...] = (REPLICATIONS,)
+    """Of which there are objects in this story."""
     requests: list[Request] = field(default_factory=list)
-    watch: deque[tuple[str, Json]] = field(default_factory=deque)
-    """News on their way to it."""
     watching: bool = False
     watch_begun: bool = False
-    watch_held_until: float = 0.0
     frozen_until: float = 0.0
     leaving: bool = False
     over: bool = False
 
     def __post_init__(self) -> None:
         self.loop = ModelLoop(self.now)  # type: ignore[abstract]  # what it lacks nobody calls
+        self.watches = {kind.kind: Watch() for kind in self.kinds}
+        """Each kind's news travel by themselves."""
         self.sweepers: list[asyncio.Future[None]] = []
         """They sleep between two sweeps."""
         policy = Policy(
-            allowed_endpoints=(PATTERN,),
+            allowed_endpoints=PATTERNS,
             holder=self.name,
             led_since=wall(self.now() + self.skew),
             cluster_wide=False,
@@ -107,7 +117,7 @@ class Process:
 
         def build() -> None:
             self.engine = Engine(world, policy, namespaces=(), workers=WORKERS, polling=(15.0, 300.0))
-            self.controller = next(each for each in self.engine.controllers if each.kind == REPLICATIONS)
+            self.controllers = {each.kind.kind: each for each in self.engine.controllers}
             self.work = self.loop.create_task(self._lead())
 
         self.loop.call_soon(build)
@@ -138,22 +148,30 @@ class Process:
     def tell_to_stop(self) -> None:
         """SIGTERM, or the Lease is lost."""
         self.leaving = True
-        self.watching = False
-        self.watch.clear()
+        self._watch_no_more()
         self.loop.create_task(self._leave())
 
     def kill(self) -> None:
         """SIGKILL: whatever it would still do reaches nobody."""
         self.over = True
-        self.watching = False
+        self._watch_no_more()
         self.requests.clear()
-        self.watch.clear()
         self.loop.cancel_all()
+
+    def _watch_no_more(self) -> None:
+        self.watching = False
+        for watch in self.watches.values():
+            watch.news.clear()
 
     @property
     def runs(self) -> bool:
         """It is there and not frozen."""
         return not self.over and self.frozen_until <= self.now()
+
+    @property
+    def has_news(self) -> bool:
+        """Some are on their way to it."""
+        return any(each.news for each in self.watches.values())
 
     def ask(self, verb: str, **what: Any) -> asyncio.Future[Any]:
         """A port was called: the explorer says what becomes of it."""
@@ -200,9 +218,10 @@ class KubePort:
 
     def __init__(self, process: Process) -> None:
         self._ask = process.ask
+        self._kinds = process.kinds
 
     async def list_pages(self, kind: ResourceKind, *, namespace: str | None) -> AsyncIterator[Page]:
-        if kind != REPLICATIONS:  # there are no others in these stories
+        if kind not in self._kinds:
             yield Page((), FIRST_VERSION)
             return
         yield await self._ask("list", kind=kind.kind, namespace=namespace)
@@ -226,7 +245,7 @@ class KubePort:
         await self._ask("delete", kind=kind.kind, namespace=namespace, name=name, uid=uid, version=version)
 
     async def read_config_map(self, *, namespace: str, name: str) -> SecretData:
-        raise AssertionError("no connection, no certificates")
+        raise AssertionError("no connection here names certificates")
 
     async def create(self, kind: ResourceKind, *, namespace: str, body: Json) -> Json:
         raise AssertionError("no replication creates anything")
@@ -263,7 +282,7 @@ class CloudPort:
         return facts
 
     async def log_in(self, request: LoginRequest) -> LoginFacts:
-        raise AssertionError("no connection, no login")
+        raise AssertionError("no connection here logs in")
 
     def leave(self, connection: str) -> None:
-        raise AssertionError("no connection, none to leave")
+        """Nothing is kept open here."""

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Facts, KubeError, Page
 from model.cloud import answered, date_offset, failed
 from model.process import Request
@@ -19,11 +20,11 @@ def perform(world: World, request: Request) -> Any:
 
 
 def _list(world: World, request: Request) -> Page:
-    return Page(tuple(world.api.objects.values()), world.api.version)
+    return Page(tuple(world.api.all_of(request.what["kind"]).values()), world.api.version)
 
 
 def _get(world: World, request: Request) -> Any:
-    return world.api.get(request.what["namespace"], request.what["name"])
+    return world.api.get(request.what["kind"], request.what["namespace"], request.what["name"])
 
 
 def _read_secret(world: World, request: Request) -> Any:
@@ -31,16 +32,17 @@ def _read_secret(world: World, request: Request) -> Any:
 
 
 def _patch_status(world: World, request: Request) -> Any:
-    namespace, name, patch = request.what["namespace"], request.what["name"], request.what["patch"]
-    before = world.api.get(namespace, name)
-    after = world.api.patch_status(namespace, name, patch)
-    world.laws.wrote(before, after)
+    kind, namespace, name = (request.what[each] for each in ("kind", "namespace", "name"))
+    before = world.api.get(kind, namespace, name)
+    after = world.api.patch_status(kind, namespace, name, request.what["patch"])
+    if kind == REPLICATIONS.kind:
+        world.laws.wrote(before, after)
     return after
 
 
 def _delete(world: World, request: Request) -> None:
     what = request.what
-    world.api.delete(what["namespace"], what["name"], uid=what["uid"], version=what["version"])
+    world.api.delete(what["kind"], what["namespace"], what["name"], uid=what["uid"], version=what["version"])
 
 
 def offset(world: World, request: Request) -> float | None:
@@ -50,9 +52,15 @@ def offset(world: World, request: Request) -> float | None:
     return date_offset(world.time, world.time + request.process.skew)
 
 
+def is_refused(world: World, request: Request) -> bool:
+    """Whether the cloud takes this token no longer."""
+    return request.what["credential"].token in world.refused_tokens
+
+
 def _list_backups(world: World, request: Request) -> Facts:
     world.cloud.reads += 1
-    if request.what["credential"].version in world.refused_versions:
+    world.laws.looked(request)
+    if is_refused(world, request):
         return failed(401, "", "The token must be updated.", offset=offset(world, request))
     body = world.cloud.backups(time=world.time, limit=request.what["limit"])
     return answered(200, body, offset=offset(world, request))
@@ -60,6 +68,7 @@ def _list_backups(world: World, request: Request) -> Facts:
 
 def _list_operation_logs(world: World, request: Request) -> Facts:
     world.cloud.reads += 1
+    world.laws.looked(request)
     if not world.traits.has_log:
         return failed(404, "", "There is no such path.", offset=offset(world, request))
     since = request.what["since"]
@@ -84,11 +93,11 @@ def may_send(world: World, request: Request) -> bool:
 
 def arrive(world: World, request: Request) -> Facts:
     """The cloud takes the call, or refuses it."""
-    if request.what["credential"].version in world.refused_versions:
+    if is_refused(world, request):
         return failed(401, "", "The token must be updated.", offset=offset(world, request), sent=True)
     if world.cloud.is_busy(world.time):
         return failed(409, "6130", "The vault is being replicated.", offset=offset(world, request), sent=True)
-    uid = caller_of(request.what["target"].endpoint)
+    uid = caller_of(request.what["target"].vault_id)
     ids = world.cloud.take(uid, time=world.time)
     world.laws.taken(uid)
     return answered(202, world.cloud.answer(ids), offset=offset(world, request), sent=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from model.worlds import DEEP, ONE, TWO, Explored
+from model.worlds import CONNECTED, DEEP, ONE, TWO, Explored
 
 
 @pytest.mark.timeout(0)
@@ -23,4 +23,11 @@ def test_one_object_one_fault_deeper(world: str, exploration: Explored) -> None:
 @pytest.mark.parametrize("world", TWO)
 def test_two_objects_on_one_vault(world: str, exploration: Explored) -> None:
     assert exploration.count.paths > 100
+    assert exploration.count.states > exploration.count.paths
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("world", CONNECTED)
+def test_through_a_connection_that_people_edit(world: str, exploration: Explored) -> None:
+    assert exploration.count.paths > 200
     assert exploration.count.states > exploration.count.paths

@@ -61,3 +61,24 @@ def test_an_object_that_asks_for_the_clock_twice_gets_one_look() -> None:
         story.until("process-1's patch_status: the object was changed just before")
         story.until("news to process-1 are lost")
         story.go_on()
+
+
+def test_two_processes_do_not_answer_each_other_s_status_of_a_connection() -> None:
+    """One could not read the Secret a moment ago, the other one can: both wrote as fast as the servers answered."""
+    with told(lambda: World(Traits(sight=Sight.LATE), connected=True)) as story:
+        story.until("process-1's replicate: taken, the answer is lost")
+        story.until("process-1's patch_status: the API server is away for 60 s")
+        story.until("a second operator leads, too")
+        story.go_on()
+
+
+def test_two_processes_do_not_answer_each_other_s_status_of_an_object() -> None:
+    """One could not read the Secret a moment ago, the other one waits for the vault that another object copies."""
+    with told(lambda: World(names=("a", "b"), connected=True)) as story:
+        story.until("process-1's replicate: answered")
+        story.until("process-1's patch_status: not done, no answer")
+        story.until("process-1's patch_status: done")
+        story.until("time passes")
+        story.until("a second operator leads, too")
+        story.until("process-1's read_secret: not done, no answer")
+        story.go_on()

@@ -4,19 +4,27 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from cbr_operator.kinds.connection import CONNECTIONS
 from cbr_operator.kinds.reasons import ConditionType
+from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Json
-from cbr_operator.rules.conditions import UNKNOWN
+from cbr_operator.rules.conditions import TRUE, UNKNOWN
 from ground.objects import DESTINATION, SOURCE
-from model.api_server import SECRET, ApiServer
+from model.api_server import CONNECTION, SECRET, ApiServer
 from model.cloud import Cloud, Traits
 from model.laws import LOG, Laws
-from model.process import Process, Request
-from model.spelling import endpoint_of
+from model.process import Process, Request, Watch
+from model.spelling import ENDPOINT, endpoint_of, vault_of
 from model.times import FIRST_MOMENT
 
 PLENTY = 1200
 """Seconds: the deadlines of the objects here, so that every story has an end."""
+_CONNECTION = {
+    "endpoint": ENDPOINT,
+    "region": SOURCE["region"],
+    "projectID": SOURCE["projectID"],
+    "auth": {"token": {"secretRef": {"name": SECRET}}},
+}
 
 
 @dataclass(eq=False)
@@ -34,14 +42,17 @@ class World:
     people: bool = True
     """Somebody may delete, create and suspend objects while the operator is at work."""
 
+    connected: bool = False
+    """The objects name a connection, and somebody may edit it, delete it and make it anew."""
+
     def __post_init__(self) -> None:
         LOG.clear()
         self.time = FIRST_MOMENT
         self.api = ApiServer(news=self._news)
         self.api_away_until = self.cloud_away_until = 0.0
         self.cloud = Cloud(self.traits)
-        self.refused_versions: set[str] = set()
-        """Of the Secret, whose tokens the cloud refuses."""
+        self.refused_tokens: set[str] = set()
+        """Which the cloud takes no longer."""
         self.laws = Laws(self)
         self.processes: list[Process] = []
         self.plans: list[tuple[float, int, Callable[[], None]]] = []
@@ -50,6 +61,8 @@ class World:
         self.has_moved = True
         """The last move changed something outside the processes."""
         self._outside: object = None
+        if self.connected:
+            self.api.connect(_CONNECTION, time=self.time)
         for name in self.names:
             self.create(name)
         self.start()
@@ -60,14 +73,18 @@ class World:
     def create(self, name: str) -> None:
         """A person creates an object."""
         spec = {
-            "source": SOURCE,
+            **self._way_to_the_vault(f"uid-{self.api.made + 1}"),
             "destination": DESTINATION,
-            "tokenSecretRef": {"name": SECRET},
-            "endpoint": endpoint_of(f"uid-{self.api.made + 1}"),
             "submission": {"deadlineSeconds": PLENTY},
             "tracking": {"deadlineSeconds": PLENTY, "enabled": self.followed},
         }
         self.api.create(name, spec, time=self.time)
+
+    def _way_to_the_vault(self, uid: str) -> Json:
+        vault = {"vaultID": vault_of(uid)}
+        if self.connected:
+            return {"source": vault, "connectionRef": {"kind": CONNECTIONS.kind, "name": CONNECTION}}
+        return {"source": SOURCE | vault, "tokenSecretRef": {"name": SECRET}, "endpoint": endpoint_of(uid)}
 
     def start(self) -> Process:
         """A process begins to lead, on the next machine."""
@@ -79,6 +96,7 @@ class World:
             skew=skew,
             told=self.laws.told,
             number=lambda: next(self._count),
+            kinds=(REPLICATIONS, CONNECTIONS) if self.connected else (REPLICATIONS,),
         )
         self.processes.append(process)
         return process
@@ -109,7 +127,7 @@ class World:
 
     def _weather(self) -> tuple[object, ...]:
         """How servers are, and what is planned."""
-        return self.api_away_until, self.api.secret_version, len(self.refused_versions), len(self.plans)
+        return self.api_away_until, self.api.secret_version, len(self.refused_tokens), len(self.plans)
 
     def queue(self) -> list[Request]:
         """Requests that may come back now, in the order in which they were made."""
@@ -125,8 +143,7 @@ class World:
                 moments += [due] if due is not None else []
             else:
                 moments.append(process.frozen_until)
-            if process.watch:
-                moments.append(process.watch_held_until)
+            moments += [each.held_until for each in process.watches.values() if each.news]
         return min((each for each in moments if each > self.time), default=None)
 
     def pass_time(self) -> None:
@@ -139,42 +156,52 @@ class World:
             self.plans.pop(0)[2]()
 
     def has_ended(self) -> bool:
-        """Whether every object that is left has come to its end, and says so of its present generation."""
-        return all(
-            outcome_of(body) != UNKNOWN and body["status"]["observedGeneration"] == body["metadata"]["generation"]
-            for body in self.api.objects.values()
+        """Whether all objects that are left have come to their end, the connection is ready, and no status is old."""
+        objects, connections = self.api.objects.values(), self.api.connections.values()
+        return (
+            all(map(_is_told, (*objects, *connections)))
+            and all(said_of(body, ConditionType.SUCCEEDED) != UNKNOWN for body in objects)
+            and all(said_of(body, ConditionType.READY) == TRUE for body in connections)
         )
 
     # ----------------------------------------------------------------------------------------- the watch
 
-    def _news(self, kind: str, body: Json) -> None:
+    def _news(self, what: str, body: Json) -> None:
         for process in self.processes:
             if process.watching:
-                process.watch.append((kind, body))
+                process.watches[body["kind"]].news.append((what, body))
 
     def _begin_watch(self, process: Process) -> None:
         """Kopf lists for itself when it begins to watch; what is known already is no news."""
-        if not process.watch_begun:
-            process.watch_begun = True
-            process.watch.extend(("ADDED", body) for body in self.api.objects.values())
-        while process.watch and _is_echo(process, *process.watch[0]):
-            process.watch.popleft()
+        for kind, watch in process.watches.items():
+            if not process.watch_begun:
+                watch.news.extend(("ADDED", body) for body in self.api.all_of(kind).values())
+            while watch.news and _is_echo(process, *watch.news[0]):
+                watch.news.popleft()
+        process.watch_begun = True
 
-    def deliver(self, process: Process) -> None:
-        """The oldest news reach a process."""
-        kind, body = process.watch.popleft()
-        controller = process.controller
-        process.loop.call_soon(controller.deleted if kind == "DELETED" else controller.changed, body)
+    def deliver(self, process: Process, watch: Watch) -> None:
+        """The oldest news of a watch reach a process."""
+        what, body = watch.news.popleft()
+        controller = process.controllers[body["kind"]]
+        process.loop.call_soon(controller.deleted if what == "DELETED" else controller.changed, body)
 
 
-def _is_echo(process: Process, kind: str, body: Json) -> bool:
+def _is_echo(process: Process, what: str, body: Json) -> bool:
     """Whether the process has this very version already, as from the answer to its own write."""
     metadata = body["metadata"]
-    entry = process.engine.cache.get((metadata["namespace"], metadata["name"]))
-    return kind != "DELETED" and entry is not None and entry.version == int(metadata["resourceVersion"])
+    entry = process.controllers[body["kind"]].store.get((metadata["namespace"], metadata["name"]))
+    return what != "DELETED" and entry is not None and entry.version == int(metadata["resourceVersion"])
 
 
-def outcome_of(body: Json) -> str:
-    """What Succeeded says; Unknown before anything was said."""
+def _is_told(body: Json) -> bool:
+    """Whether its status speaks of its present generation."""
+    told: int = body["status"]["observedGeneration"]
+    generation: int = body["metadata"]["generation"]
+    return told == generation
+
+
+def said_of(body: Json, condition: ConditionType) -> str:
+    """What a condition of an object says; Unknown before anything was said."""
     conditions = body["status"].get("conditions", ())
-    return next((each["status"] for each in conditions if each["type"] == ConditionType.SUCCEEDED), UNKNOWN)
+    return next((each["status"] for each in conditions if each["type"] == condition), UNKNOWN)

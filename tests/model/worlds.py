@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from model.cloud import Sight, Traits
-from model.explorer import Count, explore
-from model.moves import answer_later, moves
+from model.ends import answer_later
+from model.explorer import Count, Story, explore
+from model.moves import moves
 from model.world import World
 
 DEEPER = int(os.environ.get("EXPLORE_DEEPER") or 0)
@@ -59,13 +60,35 @@ def _during_a_sweep() -> World:
 
 
 ONE["an object created during a sweep"] = _during_a_sweep
+
+
+def _after(label: str, make: Callable[[], World]) -> World:
+    """Where this has happened, and nothing else that is not plain."""
+    story = Story(make())
+    story.until(label)
+    return story.world
+
+
+CONNECTED: dict[str, Callable[[], World]] = {
+    "through a connection": partial(World, connected=True),
+    "through a connection, the call is lost on its way, not followed": partial(
+        _after, "process-1's replicate: lost on its way", partial(World, connected=True, followed=False, people=False)
+    ),
+    "through a connection, the answer is lost, records that appear late": partial(
+        _after,
+        "process-1's replicate: taken, the answer is lost",
+        partial(World, traits=_CLOUDS["records that appear late"], connected=True),
+    ),
+    "two objects through a connection": partial(World, names=("a", "b"), connected=True),
+}
+"""People edit the connection, take it away, and make it anew."""
 DEEP: dict[str, Callable[[], World]] = {
     "servers and processes alone, records that appear late, not followed": partial(
         World, traits=_CLOUDS["records that appear late"], followed=False, people=False
     )
 }
 """The core of the promise, one fault deeper than the others."""
-WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **DEEP}
+WORLDS: dict[str, Callable[[], World]] = {**ONE, **TWO, **CONNECTED, **DEEP}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,16 @@ from cbr_operator.rules.runs import Run, run_of
 K = TypeVar("K")
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """An object as a process left it."""
+
+    generation: int
+    version: int
+    moment: float
+    """On the clock that never jumps."""
+
+
 @dataclass(slots=True)
 class Notes:
     """What this process remembers of an object beside what its status says; it may be forgotten at any time."""
@@ -38,6 +48,8 @@ class Notes:
     """It was there before this process led, which has not called for it yet."""
     memory: Memory = NOTHING_REMEMBERED
     """Of its looks at the cloud."""
+    left: Left | None = None
+    """How this process left it when it last wrote its status."""
 
     def waiting(self, *, in_front: bool) -> datetime | None:
         """Since when it has waited for the same as now: anew once it comes in front, or somebody before it."""

@@ -34,12 +34,15 @@ from cbr_operator.kinds.connection import CLUSTER_CONNECTIONS, CONNECTIONS, Conn
 from cbr_operator.kinds.replication import REPLICATIONS
 from cbr_operator.ports import Clock, Cloud, EventNote, Kube
 from cbr_operator.rules.copies import CopyPair, newest_by_pair
-from cbr_operator.rules.lanes import Place
+from cbr_operator.rules.lanes import Place, oldest_of_each_lane
 from cbr_operator.rules.runs import Run
 from cbr_operator.rules.view import Policy
 
 FEW = 2
 """Steps at once for kinds of which there are few objects."""
+STATUS_AGAIN = 5.0
+"""Seconds until a connection is looked at whose status alone is news: another process that leads, too, wrote it, and
+would answer an answer as fast as the API server takes it, while what the two know differs."""
 
 Process = Callable[[Key], Awaitable[None]]
 
@@ -176,18 +179,30 @@ class Engine:
         world, queue, store = self._world, WorkQueue(), self._connections.store_of(kind)
         writer = StatusWriter(kind=kind, kube=world.kube, store=store, post=world.post, count=world.count_status_write)
         worker = ConnectionWorker(kind, world.clock, self._connections, self._credentials, queue, writer)
-        return self._controller(kind, store, queue, worker.process)
+
+        def news(key: Key) -> None:
+            asyncio.get_running_loop().call_later(STATUS_AGAIN, queue.add, key)
+
+        return self._controller(kind, store, queue, worker.process, changed=news)
 
     def _controller(
-        self, kind: ResourceKind, store: Store[Any], queue: WorkQueue, process: Process, *, workers: int = FEW
+        self,
+        kind: ResourceKind,
+        store: Store[Any],
+        queue: WorkQueue,
+        process: Process,
+        *,
+        workers: int = FEW,
+        changed: Callable[[Key], None] | None = None,
     ) -> Controller:
+        """``changed``: what is done about news, if not to queue the object at once."""
         lists = Lists(
             kind=kind,
             kube=self._world.kube,
             clock=self._world.clock,
             store=store,
             namespaces=self._namespaces,
-            changed=queue.add,
+            changed=changed or queue.add,
         )
         return Controller(kind=kind, store=store, lists=lists, queue=queue, process=process, workers=workers)
 
@@ -257,6 +272,7 @@ class Engine:
 
     def _connection_changed(self, key: ConnectionKey) -> None:
         """A connection came, went, or says something else: what uses it stands elsewhere now, and is decided anew."""
+        self._of_connections[key.kind].queue.add(name_of(key))
         for user in self.cache.users_of(key):
             self.cache.derive(user)
         self._wake_users(key)
@@ -265,11 +281,7 @@ class Engine:
         """Decide about all that use a connection, first about the oldest of each lane: the others wait for those."""
         users = self.cache.users_of(connection)
         places = (entry.place for each in users if (entry := self.cache.get(each)) is not None)
-        oldest: dict[str, Place] = {}
-        for place in filter(None, places):
-            if place.lane not in oldest or place.order < oldest[place.lane].order:
-                oldest[place.lane] = place
-        for place in oldest.values():
+        for place in oldest_of_each_lane(filter(None, places)):
             self._wake(place)
         for user in users:
             self.queue.add(user)

@@ -9,7 +9,7 @@ from itertools import chain
 
 from pydantic import ValidationError
 
-from cbr_operator.engine.cache import Cache, Entry
+from cbr_operator.engine.cache import Cache, Entry, Left
 from cbr_operator.engine.calls import Calls
 from cbr_operator.engine.clocks import CloudClocks
 from cbr_operator.engine.connections import Connections, is_same
@@ -52,6 +52,9 @@ UNWRITTEN_AGAIN = 5.0
 """Seconds until another decision when the API server did not take a status."""
 REFUSED_AGAIN = 60.0
 """The same when it refused the status as it was: waiting alone will not mend that."""
+YIELD_SECONDS = 5.0
+"""How long what another process says of an object is left as it is. Two that lead for a moment, and know different
+things, would else answer each other's status as fast as the API server takes it."""
 JITTER = 0.1
 """Looks are spread by up to a tenth, so that what was created together does not wake together for ever."""
 MOST_JITTER = 30.0
@@ -174,7 +177,7 @@ class Worker:
             self._.looks.start(key, decision.action)
         elif decision.in_line and view.in_front is None and not view.slot_free:
             self._wait_for_slot(key, view)
-        again = await self._publish(view, decision)
+        again = await self._publish(key, entry, view, decision)
         if again is None:
             self._looked(key, entry, view, decision)
             again = await self._delete(view) if isinstance(decision.action, Delete) else decision.again
@@ -204,10 +207,12 @@ class Worker:
         if entry.place is not None and not entry.place.holds:
             self._.lanes.stand(entry.place, ready=decision.in_line)
 
-    async def _publish(self, view: View, decision: Decision) -> float | None:
+    async def _publish(self, key: Key, entry: Entry, view: View, decision: Decision) -> float | None:
         """Write the decision's status, if any; None when that is done, else the seconds until another decision."""
         if decision.status is None:
             return None
+        if _was_answered(entry, view):
+            return YIELD_SECONDS
         try:
             await self._.publisher.publish_or_reduce(view.replication, decision.status)
         except (ConflictError, NotFoundError):
@@ -218,6 +223,10 @@ class Worker:
         except RefusedError as error:
             logger.error("The API server refuses a status: %s", error, extra=about(view.replication))  # noqa: TRY400 - the message says it all
             return REFUSED_AGAIN
+        written = self._.cache.get(key)
+        if written is not None and written is not entry:
+            metadata = view.replication.metadata
+            written.notes.left = Left(metadata.generation, written.version, self._.clock.boottime())
         return None
 
     async def _delete(self, view: View) -> float | None:
@@ -239,6 +248,7 @@ class Worker:
         self._.calls.start(entry.uid, action.intent.target.endpoint, key)
         entry.notes.tried = True
         entry.notes.older = False
+        entry.notes.left = None
         entry.notes.waiting_since = None
 
         def over() -> None:
@@ -263,6 +273,14 @@ class Worker:
 def spread(seconds: float, *, chance: float) -> float:
     """Seconds until another decision, spread by ``chance``."""
     return seconds + min(JITTER * seconds, MOST_JITTER) * chance
+
+
+def _was_answered(entry: Entry, view: View) -> bool:
+    """Whether somebody has written since this process wrote a moment ago, and the spec is still the same."""
+    left, generation = entry.notes.left, view.replication.metadata.generation
+    if left is None or view.boottime - left.moment >= YIELD_SECONDS:
+        return False
+    return left.generation == generation and left.version != entry.version
 
 
 def _order(entry: Entry) -> tuple[datetime, str]:

@@ -1,5 +1,6 @@
 """Lanes: calls to one source vault go one at a time, oldest object first (protocol, section 5)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -94,3 +95,12 @@ def place_of(replication: Replication, connection: Connection | None = None) -> 
 def _is_copying(replication: Replication) -> bool:
     """Whether the object is being followed and has records that are known to be open."""
     return not is_final(replication.status) and any(each.state in _OPEN for each in replication.status.backups)
+
+
+def oldest_of_each_lane(places: Iterable[Place]) -> list[Place]:
+    """Of each lane among these places the one that comes first."""
+    oldest: dict[str, Place] = {}
+    for place in places:
+        if place.lane not in oldest or place.order < oldest[place.lane].order:
+            oldest[place.lane] = place
+    return list(oldest.values())
