@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from ground.controlplane.api import Api
+from ground.operator_process import eventually
 
 GROUP = "/apis/cbr-operator.io/v1alpha1"
 
@@ -39,6 +40,12 @@ class WriteCounter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopped = True
+
+    def catch_up(self) -> None:
+        """Wait until all that is written by now has been counted: a watch tells of it a moment later."""
+        items = self._api.request("GET", self._path)["items"]
+        newest = max((int(each["metadata"]["resourceVersion"]) for each in items), default=0)
+        eventually(lambda: int(self._version) >= newest, what="the watch has seen all writes")
 
     def _watch(self) -> None:
         context = ssl.create_default_context(cafile=self._api.ca_file)

@@ -103,6 +103,7 @@ def test_three_backups_are_followed_to_success_in_at_most_five_writes(story: Sto
         story.cloud.finish_copying(vault)
         story.wait_for("orders", "AllReplicated", status="True")
         eventually(lambda: "AllReplicated" in writes.reasons[story.namespace, "orders"])
+        writes.catch_up()
         assert writes.modified[story.namespace, "orders"] <= 5
         assert is_read_no_more(story, vault)
 
@@ -187,6 +188,7 @@ def test_records_that_come_late_are_waited_for_and_those_that_never_come_are_unk
         story.wait_for("never", "TrackingDeadlineExceeded", status="False")
         assert story.get("never")["status"]["summary"]["unknown"] == 2
         assert story.get("never")["status"]["summary"]["failed"] == 0
+        writes.catch_up()
         assert writes.modified[story.namespace, "late"] <= 5
 
 

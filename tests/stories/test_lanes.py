@@ -43,6 +43,7 @@ def test_who_waits_long_says_so_once_and_for_whom(story: Story) -> None:
         assert story.submission("younger") == {}
         story.release_faults()
         story.wait_for("younger", "TrackingDisabled")
+        writes.catch_up()
         assert writes.modified[story.namespace, "younger"] == 3
         assert writes.modified[story.namespace, "older"] == 2
 

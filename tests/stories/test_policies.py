@@ -136,6 +136,7 @@ def test_an_upgrade_of_the_template_is_written_once_and_a_restart_writes_nothing
             operator.stop()
             operator.start()
             time.sleep(5)
+            writes.catch_up()
             assert sum(writes.modified.values()) == 10
 
 

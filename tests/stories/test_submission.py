@@ -30,6 +30,7 @@ def test_a_resource_is_submitted_once_and_its_answer_is_in_the_status(story: Sto
         }
         assert "cannot be cancelled" in story.message("orders", "Submitted")
         assert len(story.posts(vault)) == 1
+        writes.catch_up()
         assert writes.modified[story.namespace, "orders"] == 2
         eventually(lambda: ("Normal", "Submitted") in story.events("orders"))
 
