@@ -54,7 +54,7 @@ def measure(plane: ControlPlane, cloud: Cloud, bodies: list[dict[str, Any]], fol
         )
         seconds = time.monotonic() - started
         cpu, memory = operator.cpu_seconds() - cpu, operator.resident_bytes()
-        eventually(lambda: sum(writes.modified.values()) >= 2 * len(bodies), what="the watch has seen all writes")
+        writes.catch_up()
     asyncio.run(remove_all(plane.api()))
     after = asyncio.run(bare_writes(plane.api(), bodies, example_status()))
     bare = (before + after) / 2

@@ -63,10 +63,13 @@ class WriteCounter:
                 time.sleep(0.2)
 
     def _take(self, event: dict[str, Any]) -> None:
+        if event["type"] != "BOOKMARK":
+            self._count(event)
+        # Last, for whoever catches up reads the counts once this is reached.
+        self._version = event["object"]["metadata"]["resourceVersion"]
+
+    def _count(self, event: dict[str, Any]) -> None:
         metadata = event["object"]["metadata"]
-        self._version = metadata["resourceVersion"]
-        if event["type"] == "BOOKMARK":
-            return
         key = metadata.get("namespace", ""), metadata["name"]
         conditions = event["object"].get("status", {}).get("conditions", [])
         self.reasons[key] |= {each["reason"] for each in conditions if each["type"] == "Succeeded"}

@@ -153,12 +153,12 @@ class Cache(Store[Entry]):
 
     def _derive(self, body: Json, before: Entry | None) -> Entry:
         """An object, and where it stands beside others; what cannot be read stands nowhere: the worker reports it."""
-        uid, version = body["metadata"]["uid"], version_of(body)
+        key, uid, version = key_of(body), body["metadata"]["uid"], version_of(body)
         notes = before.notes if before is not None else Notes()
         try:
             replication = Replication.from_json(body)
         except ValidationError:
-            return Entry(pack(body, annotations=marks_of(annotations_of(body))), uid, version, notes=notes)
+            return Entry(pack(body, annotations=marks_of(annotations_of(body))), uid, version, key=key, notes=notes)
         connection = self._connection(replication)
         target = target_of(replication, connection)
         succeeded = replication.status.condition(ConditionType.SUCCEEDED)
@@ -173,7 +173,7 @@ class Cache(Store[Entry]):
             claim=claim_of(replication),
             run=run_of(replication),
             copy=copy_of(replication),
-            key=key_of(body),
+            key=key,
             connection=connection_of(replication),
             notes=notes,
         )

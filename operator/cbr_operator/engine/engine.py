@@ -24,7 +24,7 @@ from cbr_operator.engine.publish import Publisher
 from cbr_operator.engine.queue import WorkQueue
 from cbr_operator.engine.rooms import Rooms
 from cbr_operator.engine.status_writer import StatusWriter
-from cbr_operator.engine.store import Key, Store, key_of
+from cbr_operator.engine.store import Key, Store
 from cbr_operator.engine.submit import Submitter
 from cbr_operator.engine.sweep import Lists
 from cbr_operator.engine.vault_reader import VaultReader, rooms_for_looks
@@ -259,9 +259,8 @@ class Engine:
 
         Source: protocol, section 5.
         """
-        key = key_of(entry.body)
-        self._pollers.drop(key)
-        self.queue.add_after(key, None)
+        self._pollers.drop(entry.key)
+        self.queue.add_after(entry.key, None)
         if entry.place is None:
             return
         # While nothing is written of its call, the lane is held that was called, which need not be this one any more.
