@@ -34,6 +34,12 @@ def test_an_object_claims_the_records_in_its_list_for_good() -> None:
     assert not found.cover(record("r2"))
 
 
+def test_an_id_with_white_space_in_it_is_one_id() -> None:
+    found = claims(body(status={**submitted_as("Submitted"), "backups": listed("a b")}))
+    assert found.cover(record("a b"))
+    assert not found.cover(record("a"))
+
+
 @pytest.mark.parametrize(
     "status",
     [{"backups": listed("r1"), "backupsOmitted": 1}, {"backups": [{"backupID": "b"}]}],

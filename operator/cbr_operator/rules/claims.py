@@ -85,8 +85,8 @@ def window_of(replication: Replication, *, lasting: float) -> Window | None:
 class Claim:
     """What one object claims."""
 
-    ids: str
-    """The records that its list names, in one text: as a string each they would take three times the memory."""
+    ids: tuple[str, ...]
+    """The records that its list names."""
     window: Window | None = None
     """Of its calls, where it claims more than its list names, or may."""
     is_open: bool = False
@@ -101,7 +101,7 @@ def claim_of(replication: Replication) -> Claim | None:
     names_all = not status.backups_omitted and "" not in listed
     is_open = status.submission is not None and status.submission.outcome in _OPEN
     window = window_of(replication, lasting=0.0) if is_open or not names_all else None
-    return Claim(" ".join(listed), window, is_open, names_all) if listed or window is not None else None
+    return Claim(tuple(filter(None, listed)), window, is_open, names_all) if listed or window is not None else None
 
 
 def claims_of(
@@ -115,7 +115,7 @@ def claims_of(
     ids = set(map(comparable_id, pending))
     windows = []
     for claim in others:
-        ids.update(claim.ids.split())
+        ids.update(claim.ids)
         if claim.window is not None and (not claim.names_all or (beside_open and claim.is_open)):
             windows.append(replace(claim.window, end=claim.window.end + timedelta(seconds=lasting)))
     return Claims(frozenset(ids), tuple(windows))
